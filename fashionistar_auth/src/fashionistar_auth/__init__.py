@@ -1,0 +1,1 @@
+"""Accounts, e-mail verification and JWT for a Django marketplace."""

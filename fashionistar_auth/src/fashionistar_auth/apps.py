@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class AuthConfig(AppConfig):
+    name = "fashionistar_auth"
+    label = "fashionistar_auth"
+    verbose_name = "Fashionistar auth"
+    default_auto_field = "django.db.models.BigAutoField"

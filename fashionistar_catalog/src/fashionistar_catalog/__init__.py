@@ -1,0 +1,1 @@
+"""Products, variants, vendors, categories and stock for a Django marketplace."""

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class CatalogConfig(AppConfig):
+    name = "fashionistar_catalog"
+    label = "fashionistar_catalog"
+    verbose_name = "Fashionistar catalog"
+    default_auto_field = "django.db.models.BigAutoField"

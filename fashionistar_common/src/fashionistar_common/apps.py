@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class CommonConfig(AppConfig):
+    name = "fashionistar_common"
+    label = "fashionistar_common"
+    verbose_name = "Fashionistar common"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,1 @@
+"""Cart, checkout and orders split per vendor for a Django marketplace."""

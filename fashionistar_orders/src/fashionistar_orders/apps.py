@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class OrdersConfig(AppConfig):
+    name = "fashionistar_orders"
+    label = "fashionistar_orders"
+    verbose_name = "Fashionistar orders"
+    default_auto_field = "django.db.models.BigAutoField"

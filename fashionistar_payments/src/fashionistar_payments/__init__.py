@@ -1,0 +1,1 @@
+"""Payments and signed webhooks behind one provider interface for Django."""

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class PaymentsConfig(AppConfig):
+    name = "fashionistar_payments"
+    label = "fashionistar_payments"
+    verbose_name = "Fashionistar payments"
+    default_auto_field = "django.db.models.BigAutoField"
