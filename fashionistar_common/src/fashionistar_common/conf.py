@@ -1,0 +1,52 @@
+"""Typed settings: one dict per app, one annotated class attribute per setting, read live."""
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+
+
+class AppSettings:
+    """A live, typed view of one settings dict.
+
+    A subclass names its dict in `setting` and declares each key as an annotated upper-case attribute whose value is the
+    default. Reading an attribute looks into the project's settings every time, so `override_settings` works.
+    """
+
+    setting: ClassVar[str]
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.isupper():
+            values = getattr(settings, type(self).setting, None) or {}
+            if name in values:
+                return values[name]
+        return super().__getattribute__(name)
+
+
+class CommonSettings(AppSettings):
+    """The settings of `fashionistar_common`."""
+
+    setting = "FASHIONISTAR_COMMON"
+
+    #: Dotted path of `(token: str) -> Actor`; empty: the Django session's user is the actor.
+    AUTHENTICATOR: str = ""
+    #: How many threads `gather()` may use in this process.
+    GATHER_THREADS: int = 8
+    #: Seconds between two looks of an idle relay into the outbox.
+    RELAY_INTERVAL: float = 0.2
+    #: Deliveries of one event to one subscriber before it counts as dead.
+    RELAY_MAX_ATTEMPTS: int = 10
+    #: Seconds after which a request that holds an idempotency key and never answered is taken for dead.
+    IDEMPOTENCY_LEASE: int = 60
+    #: Hours that a stored answer is replayed.
+    IDEMPOTENCY_HOURS: int = 24
+    #: The domain of Message-IDs.
+    MAIL_DOMAIN: str = "fashionistar.example"
+    #: Items on a page when the request does not say.
+    PAGE_SIZE: int = 24
+    #: Items on a page at most.
+    PAGE_SIZE_MAX: int = 100
+    #: The URI before a problem's code in its `type`; empty: `about:blank`.
+    PROBLEM_BASE_URI: str = ""
+
+
+conf = CommonSettings()
