@@ -41,6 +41,12 @@ class CommonSettings(AppSettings):
     IDEMPOTENCY_HOURS: int = 24
     #: The domain of Message-IDs.
     MAIL_DOMAIN: str = "fashionistar.example"
+    #: Where `mail.DirectoryEmailBackend` keeps its messages.
+    MAIL_DIRECTORY: str = ""
+    #: Seconds before a failed task's second attempt; doubled for each further one, at most an hour.
+    TASK_RETRY_BASE: float = 60.0
+    #: Seconds between two looks for tasks whose worker died.
+    TASK_RECLAIM_INTERVAL: float = 5.0
     #: Items on a page when the request does not say.
     PAGE_SIZE: int = 24
     #: Items on a page at most.

@@ -1,0 +1,82 @@
+"""The tables behind events and idempotent requests."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class OutboxEvent(models.Model):
+    """An event, written in the transaction that caused it."""
+
+    event_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(max_length=120, db_index=True)
+    version = models.PositiveSmallIntegerField()
+    stream = models.CharField(max_length=200, help_text="Events of one stream are delivered in order.")
+    payload = models.JSONField()
+    request_id = models.CharField(max_length=64, blank=True)
+    occurred_at = models.DateTimeField(default=timezone.now)
+    fanned_out_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index("id", name="outbox_to_fan_out", condition=Q(fanned_out_at__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version} ({self.stream})"
+
+
+class EventDelivery(models.Model):
+    """One event for one subscriber: what is still to be done, and afterwards the subscriber's inbox.
+
+    The row turns to `delivered` in the transaction of the handler's own writes, so those happen exactly once.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        DELIVERED = "delivered"
+        DEAD = "dead", "dead (gave up)"
+
+    event = models.ForeignKey(OutboxEvent, models.CASCADE, related_name="deliveries")
+    subscriber = models.CharField(max_length=200)
+    stream = models.CharField(max_length=200)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(default=timezone.now)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name_plural = "event deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["event", "subscriber"], name="one_delivery_per_subscriber"),
+        ]
+        indexes = [
+            models.Index("event", name="delivery_pending", condition=Q(status="pending")),
+            models.Index("subscriber", "stream", "event", name="delivery_order", condition=Q(status="pending")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} to {self.subscriber}"
+
+
+class IdempotencyRecord(models.Model):
+    """A request that creates something, and the answer it got."""
+
+    scope = models.CharField(max_length=200, help_text="Who asked for what: actor, method and path.")
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the body.")
+    claim = models.UUIDField(default=uuid.uuid4, help_text="Names the request that runs at the moment.")
+    claimed_at = models.DateTimeField(default=timezone.now, db_index=True)
+    status = models.PositiveSmallIntegerField(null=True, blank=True)
+    content_type = models.CharField(max_length=100, blank=True)
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["scope", "key"], name="idempotency_key_once_per_scope")]
+
+    def __str__(self) -> str:
+        return f"{self.key} ({self.scope})"

@@ -1,0 +1,14 @@
+"""Background tasks: `django.tasks` with retries.
+
+    @task(queue_name="emails", max_attempts=5)
+    def send_order_confirmation(order_number: str) -> None: ...
+
+    send_order_confirmation.enqueue("FS-7K2M")
+
+A task runs at least once. With the database backend, enqueueing inside a transaction is part of it.
+"""
+
+from .lost import requeue_lost_tasks
+from .retry import RetryingTask, task
+
+__all__ = ["RetryingTask", "requeue_lost_tasks", "task"]

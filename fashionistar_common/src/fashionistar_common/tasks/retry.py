@@ -1,0 +1,99 @@
+import functools
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+from django.tasks import Task, TaskResult
+from django.utils import timezone
+
+from ..backoff import backoff
+from ..conf import conf
+from ..context import request_id
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryingTask(Task):
+    """A task that is tried again when it fails.
+
+    Attributes:
+        max_attempts: how often it is tried in all. Each failed attempt stays as a FAILED result with its traceback.
+        time_limit: seconds after which a running attempt counts as lost with its worker, and is run again.
+    """
+
+    max_attempts: int = 5
+    time_limit: int = 300
+
+    def enqueue(self, *args: Any, **kwargs: Any) -> TaskResult:
+        """Queue the task; the present request id goes with it. Arguments must be JSON-ready."""
+        kwargs.setdefault("_headers", {"attempt": 1, "request_id": request_id.get()})
+        return super(RetryingTask, self).enqueue(*args, **kwargs)
+
+    async def aenqueue(self, *args: Any, **kwargs: Any) -> TaskResult:
+        """See enqueue()."""
+        kwargs.setdefault("_headers", {"attempt": 1, "request_id": request_id.get()})
+        return await super(RetryingTask, self).aenqueue(*args, **kwargs)
+
+    @contextmanager
+    def _attempt(self, headers: dict[str, Any], args: Any, kwargs: Any) -> Iterator[None]:
+        """Run one attempt in its request's context; queue the next one if it fails."""
+        token = request_id.set(headers["request_id"])
+        try:
+            yield
+        except Exception as error:
+            attempt = headers["attempt"]
+            facts = {"task": self.name, "attempt": attempt}
+            if attempt >= self.max_attempts or not self.get_backend().supports_defer:
+                logger.exception("task gave up", extra=facts)
+                raise
+            again = timezone.now() + backoff(attempt, base=conf.TASK_RETRY_BASE)
+            next_headers = {**headers, "attempt": attempt + 1}
+            self.using(run_after=again).enqueue(*args, **kwargs, _headers=next_headers)
+            logger.warning("task failed, will be tried again", extra=facts, exc_info=error)
+            raise
+        finally:
+            request_id.reset(token)
+
+
+FIRST_ATTEMPT = {"attempt": 1, "request_id": ""}
+
+
+def task(
+    *,
+    queue_name: str = "default",
+    priority: int = 0,
+    max_attempts: int = 5,
+    time_limit: int = 300,
+    backend: str = "default",
+) -> Callable[[Callable[..., Any]], RetryingTask]:
+    """Make a module-level function, sync or async, a task with retries; see RetryingTask for the numbers."""
+
+    def decorate(function: Callable[..., Any]) -> RetryingTask:
+        if iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def run(*args: Any, _headers: dict[str, Any] = FIRST_ATTEMPT, **kwargs: Any) -> Any:
+                with made._attempt(_headers, args, kwargs):  # noqa: SLF001
+                    return await function(*args, **kwargs)
+        else:
+
+            @functools.wraps(function)
+            def run(*args: Any, _headers: dict[str, Any] = FIRST_ATTEMPT, **kwargs: Any) -> Any:
+                with made._attempt(_headers, args, kwargs):  # noqa: SLF001
+                    return function(*args, **kwargs)
+
+        made = RetryingTask(
+            func=run,
+            priority=priority,
+            backend=backend,
+            queue_name=queue_name,
+            max_attempts=max_attempts,
+            time_limit=time_limit,
+        )
+        return made
+
+    return decorate
