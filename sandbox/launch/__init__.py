@@ -1,0 +1,1 @@
+"""What starts, wraps and stops the sandbox; the standard library only."""
