@@ -6,3 +6,6 @@ class CommonConfig(AppConfig):
     label = "fashionistar_common"
     verbose_name = "Fashionistar common"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import checks  # noqa: F401 - registers them

@@ -51,6 +51,8 @@ class CommonSettings(AppSettings):
     PAGE_SIZE: int = 24
     #: Items on a page at most.
     PAGE_SIZE_MAX: int = 100
+    #: Below this path every error is a problem, even Django's own pages.
+    API_PREFIX: str = "/api/"
     #: The URI before a problem's code in its `type`; empty: `about:blank`.
     PROBLEM_BASE_URI: str = ""
 

@@ -1,0 +1,64 @@
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from .models import EventDelivery, IdempotencyRecord, OutboxEvent
+
+
+class _ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Facts: to be read, not edited."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+class EventDeliveryInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = EventDelivery
+    fields = ["subscriber", "status", "attempts", "next_attempt_at", "delivered_at"]
+    can_delete = False
+    extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(OutboxEvent)
+class OutboxEventAdmin(_ReadOnlyAdmin):
+    list_display = ["id", "name", "version", "stream", "occurred_at", "fanned_out_at", "request_id"]
+    list_filter = ["name"]
+    search_fields = ["stream", "request_id", "event_id"]
+    date_hierarchy = "occurred_at"
+    inlines = [EventDeliveryInline]
+
+
+@admin.register(EventDelivery)
+class EventDeliveryAdmin(_ReadOnlyAdmin):
+    list_display = ["event", "subscriber", "status", "attempts", "next_attempt_at", "delivered_at"]
+    list_filter = ["status", "subscriber"]
+    search_fields = ["stream", "subscriber", "last_error"]
+    list_select_related = ["event"]
+    actions = ["deliver_again"]
+
+    @admin.action(description="Try again (pending and dead deliveries)", permissions=["view"])
+    def deliver_again(self, request: HttpRequest, queryset: QuerySet[EventDelivery]) -> None:
+        count = queryset.exclude(status=EventDelivery.Status.DELIVERED).update(
+            status=EventDelivery.Status.PENDING, attempts=0, next_attempt_at=timezone.now()
+        )
+        self.message_user(request, f"{count} deliveries will be tried again.", messages.SUCCESS)
+
+
+@admin.register(IdempotencyRecord)
+class IdempotencyRecordAdmin(_ReadOnlyAdmin):
+    list_display = ["key", "scope", "claimed_at", "status"]
+    search_fields = ["key", "scope"]
+    exclude = ["body"]

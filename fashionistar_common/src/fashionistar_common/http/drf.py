@@ -1,0 +1,203 @@
+"""Building blocks of v1: Django REST framework, synchronous."""
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.generics import ListAPIView
+from rest_framework.pagination import BasePagination
+from rest_framework.parsers import JSONParser
+from rest_framework.permissions import BasePermission
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Field
+from rest_framework.views import APIView
+
+from ..exceptions import FashionistarError, FieldError
+from ..money import JSON_SCHEMA, Money, MoneyError
+from ..types import Actor, Role
+from . import idempotency
+from .pagination import Keyset, Page
+from .problems import problem, problem_of
+from .security import actor_from_token, actor_from_user, actor_of, uses_tokens
+
+__all__ = ["ApiView", "IsAuthenticated", "MoneyField", "PagedListView", "actor_of", "bearer", "idempotent"]
+
+
+def problem_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
+    """DRF's exception handler: every error is a problem; an unexpected one is Django's to report."""
+    match error:
+        case FashionistarError():
+            return problem_of(error)
+        case Http404():
+            return problem(404, detail="There is no such thing.")
+        case PermissionDenied():
+            return problem(403, detail="This is not allowed.")
+        case exceptions.ValidationError():
+            errors = list(_field_errors(error.detail, ""))
+            return problem(422, detail="The input is not valid.", errors=errors)
+        case exceptions.Throttled(wait=wait) if wait is not None:
+            return problem(429, detail=str(error.detail), headers={"Retry-After": str(math.ceil(wait))})
+        case exceptions.APIException():
+            return problem(error.status_code, detail=str(error.detail))
+    return None
+
+
+def _field_errors(detail: Any, pointer: str) -> Iterator[FieldError]:
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            yield from _field_errors(inner, pointer if name == "non_field_errors" else f"{pointer}/{name}")
+    elif isinstance(detail, list):
+        for index, inner in enumerate(detail):
+            yield from _field_errors(inner, f"{pointer}/{index}" if isinstance(inner, dict) else pointer)
+    else:
+        code = "required" if detail.code == "required" else "invalid"
+        yield FieldError(pointer=pointer or "/", detail=str(detail), code=code)
+
+
+class ApiView(APIView):
+    """The base of every v1 view: JSON in and out, problems for errors, no project-wide DRF settings needed."""
+
+    schema = AutoSchema()
+    parser_classes = [JSONParser]
+    renderer_classes = [JSONRenderer]
+    authentication_classes: ClassVar[list[type[BaseAuthentication]]] = []  # type: ignore[misc]
+    permission_classes: ClassVar[list[type[BasePermission]]] = []  # type: ignore[misc]
+
+    def get_exception_handler(self) -> Callable[..., Any]:
+        return problem_handler
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+        try:
+            response = super().dispatch(request, *args, **kwargs)
+        except BaseException:
+            idempotency.settle(request, None)
+            raise
+        if hasattr(request, "idempotency_claim"):
+            response.render()
+            idempotency.settle(request, response)
+        return response
+
+
+def idempotent(handler: Callable[..., Response]) -> Callable[..., HttpResponse]:
+    """Honour `Idempotency-Key` on a view's `post`; see `http.idempotency`."""
+
+    @functools.wraps(handler)
+    def claimed(self: ApiView, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        plain: HttpRequest = request._request  # noqa: SLF001 - DRF keeps Django's request there
+        plain.auth = request.auth  # type: ignore[attr-defined]
+        return idempotency.claim(plain) or handler(self, request, *args, **kwargs)
+
+    return claimed
+
+
+class _ActorAuthentication(BaseAuthentication):
+    roles: ClassVar[tuple[Role, ...]] = ()
+
+    def authenticate(self, request: Request) -> tuple[Actor, Actor]:
+        if uses_tokens():
+            actor = actor_from_token(request.headers.get("Authorization", ""), self.roles)
+        else:
+            found = SessionAuthentication().authenticate(request)  # also enforces CSRF
+            actor = actor_from_user(found[0] if found else request._request.user, self.roles)  # noqa: SLF001
+        return actor, actor
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+@functools.cache
+def bearer(*roles: Role) -> type[_ActorAuthentication]:
+    """An authentication class that admits these roles, or any; everybody else gets 401 before any query."""
+    name = "".join(role.title() for role in roles) or "Any"
+    return type(f"{name}Authentication", (_ActorAuthentication,), {"roles": roles})
+
+
+class _BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = _ActorAuthentication
+    match_subclasses = True
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class IsAuthenticated(BasePermission):
+    """Somebody is asking."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return isinstance(request.auth, Actor)
+
+
+@extend_schema_field(JSON_SCHEMA)
+class MoneyField(Field):  # type: ignore[type-arg]
+    """Money in its JSON form, both ways."""
+
+    def to_representation(self, value: Money) -> dict[str, str]:
+        return value.to_json()
+
+    def to_internal_value(self, data: object) -> Money:
+        try:
+            return Money.from_json(data)
+        except MoneyError as error:
+            raise exceptions.ValidationError(error.detail) from error
+
+
+class KeysetPagination(BasePagination):
+    """DRF's view of a `Keyset`: the view says which one by `get_keyset()`."""
+
+    page: Page[Any]
+    request: Request
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        query = request.query_params
+        self.request = request
+        self.page = view.get_keyset().page(queryset, cursor=query.get("cursor"), limit=query.get("limit"))
+        return list(self.page.results)
+
+    def get_paginated_response(self, data: Any) -> Response:
+        body = {
+            "results": data,
+            "next_cursor": self.page.next_cursor,
+            "previous_cursor": self.page.previous_cursor,
+        }
+        links = self.page.links(self.request._request)  # noqa: SLF001
+        return Response(body, headers={"Link": links} if links else None)
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        cursor = {"type": "string", "nullable": True}
+        return {
+            "type": "object",
+            "required": ["results", "next_cursor", "previous_cursor"],
+            "properties": {
+                "results": {"type": "array", "items": schema},
+                "next_cursor": cursor,
+                "previous_cursor": cursor,
+            },
+        }
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        return [
+            {"name": "cursor", "in": "query", "required": False, "schema": {"type": "string"}},
+            {"name": "limit", "in": "query", "required": False, "schema": {"type": "integer", "minimum": 1}},
+        ]
+
+
+class PagedListView(ApiView, ListAPIView):  # type: ignore[type-arg]
+    """A list in pages. A subclass has `serializer_class`, `get_queryset()` and `keyset` (or `get_keyset()`)."""
+
+    pagination_class = KeysetPagination
+    keyset: ClassVar[Keyset]
+
+    def get_keyset(self) -> Keyset:
+        return self.keyset

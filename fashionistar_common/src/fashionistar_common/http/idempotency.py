@@ -1,0 +1,107 @@
+"""Requests that happen once, however often they are sent (IETF draft-ietf-httpapi-idempotency-key-header).
+
+A POST with an `Idempotency-Key` claims the key for its actor, method and path before it runs. Its answer, if it is a
+success, is kept and replayed to whoever sends the same key and body again; the same key with another body is refused, and
+so is a second request while the first one runs. An answer that is an error is not kept: nothing happened, so the key may
+be used again. A request that died without an answer loses its claim after `IDEMPOTENCY_LEASE` seconds.
+"""
+
+import hashlib
+import uuid
+from datetime import timedelta
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from ..conf import conf
+from ..exceptions import ConflictError, InvalidError
+from ..models import IdempotencyRecord
+from .security import actor_of
+
+KEPT_HEADERS = ("Location",)
+
+
+class IdempotencyKeyReusedError(InvalidError):
+    """This Idempotency-Key was used with another body."""
+
+    code = "idempotency_key_reused"
+
+
+class IdempotencyKeyInvalidError(InvalidError):
+    """An Idempotency-Key is 1 to 255 printable ASCII characters."""
+
+    code = "idempotency_key_invalid"
+
+
+class RequestInProgressError(ConflictError):
+    """A request with this Idempotency-Key is running."""
+
+    code = "request_in_progress"
+
+
+def claim(request: HttpRequest) -> HttpResponse | None:
+    """Claim the request's key, if it has one; the earlier answer if there is one already.
+
+    Raises:
+        IdempotencyKeyReusedError: the key came with another body.
+        RequestInProgressError: another request holds the key.
+        IdempotencyKeyInvalidError: the key is not usable.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
+        raise IdempotencyKeyInvalidError()
+    scope = f"{actor_of(request).id} {request.method} {request.path}"[:200]
+    fingerprint = hashlib.sha256(request.body).hexdigest()
+    now, mine = timezone.now(), uuid.uuid4()
+    record, created = IdempotencyRecord.objects.get_or_create(
+        scope=scope, key=key, defaults={"fingerprint": fingerprint, "claim": mine, "claimed_at": now}
+    )
+    if not created:
+        answered = record.status is not None
+        age = timedelta(hours=conf.IDEMPOTENCY_HOURS) if answered else timedelta(seconds=conf.IDEMPOTENCY_LEASE)
+        if record.claimed_at > now - age:
+            if record.fingerprint != fingerprint:
+                raise IdempotencyKeyReusedError()
+            if answered:
+                return _replay(record)
+            raise RequestInProgressError(retry_after=1)
+        taken = IdempotencyRecord.objects.filter(pk=record.pk, claim=record.claim).update(
+            claim=mine, claimed_at=now, fingerprint=fingerprint, status=None, body=None
+        )
+        if not taken:  # somebody else was quicker
+            raise RequestInProgressError(retry_after=1)
+    request.idempotency_claim = mine  # type: ignore[attr-defined]
+    return None
+
+
+def settle(request: HttpRequest, response: HttpResponse | None) -> None:
+    """Keep the answer to the claimed request, or give the claim back when it failed (`None`: it crashed)."""
+    mine = getattr(request, "idempotency_claim", None)
+    if mine is None:
+        return
+    record = IdempotencyRecord.objects.filter(claim=mine)
+    if response is None or response.status_code >= 400:
+        record.delete()
+        return
+    record.update(
+        status=response.status_code,
+        content_type=response.headers.get("Content-Type", ""),
+        headers={name: response.headers[name] for name in KEPT_HEADERS if name in response.headers},
+        body=response.content,
+    )
+
+
+def _replay(record: IdempotencyRecord) -> HttpResponse:
+    response = HttpResponse(
+        bytes(record.body or b""), status=record.status, content_type=record.content_type, headers=record.headers
+    )
+    response["Idempotent-Replayed"] = "true"
+    return response
+
+
+def purge_idempotency_records() -> int:
+    """Delete answers that are no longer replayed; returns how many."""
+    before = timezone.now() - timedelta(hours=conf.IDEMPOTENCY_HOURS)
+    return IdempotencyRecord.objects.filter(claimed_at__lt=before).delete()[0]

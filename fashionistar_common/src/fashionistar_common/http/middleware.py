@@ -1,0 +1,95 @@
+"""Middleware that costs an async request no thread hop: each class serves both kinds of handler."""
+
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from ..conf import conf
+from ..context import request_id
+from .problems import CONTENT_TYPE, problem
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class _Middleware:
+    """`before` and `after` a request; the same for both kinds of handler."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self.__acall__(request)
+        state = self.before(request)
+        return self.after(request, self.get_response(request), state)
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        state = self.before(request)
+        return self.after(request, await self.get_response(request), state)
+
+    def before(self, request: HttpRequest) -> Any:
+        return None
+
+    def after(self, request: HttpRequest, response: HttpResponseBase, state: Any) -> HttpResponseBase:
+        return response
+
+
+class RequestIDMiddleware(_Middleware):
+    """Names each request: by the caller's `X-Request-ID` if it is a plain word, else by a new one.
+
+    The name is in `context.request_id` while the request runs, and in the answer.
+    """
+
+    def before(self, request: HttpRequest) -> str:
+        given = request.headers.get("X-Request-ID", "")
+        name = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        request_id.set(name)
+        return name
+
+    def after(self, request: HttpRequest, response: HttpResponseBase, state: Any) -> HttpResponseBase:
+        response["X-Request-ID"] = state
+        return response
+
+
+class ServerTimingMiddleware(_Middleware):
+    """Tells how long the application took: `Server-Timing: app;dur=12.3` (milliseconds)."""
+
+    def before(self, request: HttpRequest) -> float:
+        return time.perf_counter()
+
+    def after(self, request: HttpRequest, response: HttpResponseBase, state: Any) -> HttpResponseBase:
+        response["Server-Timing"] = f"app;dur={(time.perf_counter() - state) * 1000:.1f}"
+        return response
+
+
+class ProblemMiddleware(_Middleware):
+    """Turns Django's own error pages below `API_PREFIX` into problems: unknown paths, wrong methods, crashes.
+
+    With DEBUG, a crash keeps its traceback.
+    """
+
+    def after(self, request: HttpRequest, response: HttpResponseBase, state: Any) -> HttpResponseBase:
+        status = response.status_code
+        if status < 400 or not request.path.startswith(conf.API_PREFIX) or (status == 500 and settings.DEBUG):
+            return response
+        kind = response.get("Content-Type", "text/html")
+        if not kind.startswith("text/") or kind.startswith(CONTENT_TYPE):
+            return response
+        answer = problem(status, detail=cast(HttpResponse, response).reason_phrase + ".")
+        for name in ("Allow", "Retry-After"):
+            if name in response:
+                answer[name] = response[name]
+        return answer

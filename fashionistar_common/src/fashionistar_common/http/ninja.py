@@ -1,0 +1,166 @@
+"""Building blocks of v2: Django Ninja, asynchronous."""
+
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI, Schema
+from ninja.decorators import decorate_view
+from ninja.errors import HttpError, ValidationError
+from ninja.security.base import AuthBase
+from ninja.utils import check_csrf
+
+from ..exceptions import FashionistarError, FieldError, PermissionDeniedError
+from ..types import Actor, Role
+from . import idempotency
+from . import pagination as keysets
+from .problems import problem, problem_of
+from .security import actor_from_token, actor_from_user, actor_of, uses_tokens
+
+__all__ = [
+    "PROBLEMS",
+    "Bearer",
+    "Page",
+    "PageQuery",
+    "Problem",
+    "actor_of",
+    "idempotent",
+    "install_problem_handlers",
+    "paged",
+]
+
+
+class ProblemField(Schema):
+    pointer: str
+    detail: str
+    code: str
+
+
+class Problem(Schema):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[ProblemField]
+
+
+#: For an operation's `response`: `response={200: OrderOut, **PROBLEMS}`.
+PROBLEMS: dict[Any, Any] = {frozenset({401, 403, 404, 409, 422, 429, 503}): Problem}
+
+
+class Page[T](Schema):
+    """One page of a list."""
+
+    results: list[T]
+    next_cursor: str | None
+    previous_cursor: str | None
+
+
+class PageQuery(Schema):
+    """Where in the list, and how much of it."""
+
+    cursor: str | None = None
+    limit: str | None = None
+
+
+async def paged[M: Model](
+    request: HttpRequest,
+    response: HttpResponse,
+    queryset: QuerySet[M],
+    *,
+    keyset: keysets.Keyset,
+    page: PageQuery,
+) -> keysets.Page[M]:
+    """Read one page in one thread hop, and set the `Link` header on `response`; see `Keyset.page`."""
+    found: keysets.Page[M] = await sync_to_async(keyset.page)(queryset, cursor=page.cursor, limit=page.limit)
+    if links := found.links(request):
+        response["Link"] = links
+    return found
+
+
+class Bearer(AuthBase):
+    """Admits these roles, or any; everybody else gets 401. With a token it costs no query and no thread hop."""
+
+    openapi_type = "http"
+    openapi_scheme = "bearer"
+    openapi_bearerFormat = "JWT"  # noqa: N815 - Ninja reads the name
+
+    def __init__(self, *roles: Role) -> None:
+        self.roles = roles
+        super().__init__()
+
+    async def __call__(self, request: HttpRequest) -> Actor:
+        if uses_tokens():
+            return actor_from_token(request.headers.get("Authorization", ""), self.roles)
+        if request.method not in {"GET", "HEAD", "OPTIONS"} and check_csrf(request):
+            raise PermissionDeniedError("The CSRF token is missing or wrong.")
+        return actor_from_user(await request.auser(), self.roles)
+
+
+type Endpoint = Callable[..., Coroutine[Any, Any, Any]]
+
+
+def idempotent(endpoint: Endpoint) -> Endpoint:
+    """Honour `Idempotency-Key` on an async endpoint; stands below the router's decorator. See `http.idempotency`."""
+
+    @functools.wraps(endpoint)
+    async def claimed(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return await sync_to_async(idempotency.claim)(request) or await endpoint(request, *args, **kwargs)
+
+    return decorate_view(_settling)(claimed)
+
+
+def _settling(run: Endpoint) -> Endpoint:
+    """Around a whole operation: what it answers is what the claim keeps."""
+
+    @functools.wraps(run)
+    async def settled(request: HttpRequest, **kwargs: Any) -> Any:
+        response = None
+        try:
+            response = await run(request, **kwargs)
+        finally:
+            if hasattr(request, "idempotency_claim"):
+                await sync_to_async(idempotency.settle)(request, response)
+        return response
+
+    return settled
+
+
+def install_problem_handlers(api: NinjaAPI) -> None:
+    """Make every error of this API a problem."""
+    api.add_exception_handler(FashionistarError, lambda request, error: problem_of(error))
+    api.add_exception_handler(Http404, lambda request, error: problem(404, detail="There is no such thing."))
+    api.add_exception_handler(
+        PermissionDenied, lambda request, error: problem(403, detail="This is not allowed.")
+    )
+    api.add_exception_handler(
+        HttpError, lambda request, error: problem(error.status_code, detail=error.message)
+    )
+    api.add_exception_handler(ValidationError, _validation_problem)
+
+
+def _validation_problem(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    fields = [_field_error(item) for item in error.errors]
+    if any(field.pointer.startswith("path:") for field in fields):
+        return problem(404, detail="There is no such thing.")
+    return problem(422, detail="The input is not valid.", errors=fields)
+
+
+def _field_error(item: dict[str, Any]) -> FieldError:
+    place, *path = item["loc"]
+    code, detail = ("required", "This field is required.") if item["type"] == "missing" else ("invalid", item["msg"])
+    if place == "body":  # Ninja names the parameter first; the body itself starts behind it
+        pointer = "/" + "/".join(str(part) for part in path[1:])
+    elif place == "query":
+        pointer = f"?{path[-1]}"
+    else:
+        pointer = f"{place}:{path[-1]}"
+    return FieldError(pointer=pointer, detail=detail, code=code)

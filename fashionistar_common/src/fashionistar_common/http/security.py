@@ -1,0 +1,66 @@
+"""Who is asking: one rule for both faces."""
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+from ..conf import conf
+from ..exceptions import NotAuthenticatedError
+from ..types import Actor, Role
+
+
+class WrongAudienceError(NotAuthenticatedError):
+    """This token is not for this part of the site."""
+
+    code = "wrong_audience"
+
+
+def uses_tokens() -> bool:
+    """Whether actors come from bearer tokens; otherwise from Django's session."""
+    return bool(conf.AUTHENTICATOR)
+
+
+def actor_from_token(authorization: str, roles: tuple[Role, ...]) -> Actor:
+    """Read the `Authorization` header, without a query.
+
+    Raises:
+        NotAuthenticatedError: when there is no valid bearer token.
+        WrongAudienceError: when its role is none of `roles` (no roles: any).
+    """
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise NotAuthenticatedError()
+    actor: Actor = import_string(conf.AUTHENTICATOR)(token.strip())
+    return _admit(actor, roles)
+
+
+def actor_from_user(user: AbstractBaseUser | AnonymousUser, roles: tuple[Role, ...]) -> Actor:
+    """The actor behind a session's user: staff by `is_staff`, else a client.
+
+    Raises:
+        NotAuthenticatedError: when nobody is logged in.
+        WrongAudienceError: when the user's role is none of `roles`.
+    """
+    if not user.is_authenticated:
+        raise NotAuthenticatedError()
+    role = Role.STAFF if getattr(user, "is_staff", False) else Role.CLIENT
+    return _admit(Actor(id=str(user.pk), role=role), roles)
+
+
+def _admit(actor: Actor, roles: tuple[Role, ...]) -> Actor:
+    if roles and actor.role not in roles:
+        raise WrongAudienceError()
+    return actor
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The actor that the route's authentication has found.
+
+    Raises:
+        NotAuthenticatedError: on a route without authentication.
+    """
+    actor = getattr(request, "auth", None)
+    if not isinstance(actor, Actor):
+        raise NotAuthenticatedError()
+    return actor

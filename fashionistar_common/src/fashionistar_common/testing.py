@@ -1,0 +1,55 @@
+"""For the tests of whoever builds on Fashionistar."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.http.response import HttpResponseBase
+from django.tasks import default_task_backend
+
+from .events.relay import relay
+from .models import OutboxEvent
+
+
+def deliver_events() -> int:
+    """Run the relay until nothing is due; returns the number of deliveries tried."""
+    return relay()
+
+
+def published(name: str) -> list[dict[str, Any]]:
+    """The payloads of all events of this name, oldest first."""
+    return list(OutboxEvent.objects.filter(name=name).order_by("id").values_list("payload", flat=True))
+
+
+def run_tasks() -> int:
+    """Run the tasks that wait in the database backend, in this process; returns how many ran.
+
+    Like the worker's batch mode: a failing task is recorded and does not stop the others.
+    """
+    from django_tasks_db.management.commands.db_worker import Worker
+    from django_tasks_db.models import DBTaskResult
+
+    before = DBTaskResult.objects.finished().count()
+    worker = Worker(
+        queue_names=["*"],
+        interval=0,
+        batch=True,
+        backend_name=default_task_backend.alias,
+        startup_delay=False,
+        max_tasks=None,
+        worker_id="testing",
+        excluded_queue_names=[],
+    )
+    worker.run()
+    return DBTaskResult.objects.finished().count() - before
+
+
+def assert_problem(response: HttpResponseBase, status: int, code: str) -> Mapping[str, Any]:
+    """Assert that the answer is this problem, in full form; returns its body."""
+    content = getattr(response, "content", b"")
+    assert response.status_code == status, f"{response.status_code}: {content!r}"
+    assert response["Content-Type"] == "application/problem+json"
+    body: dict[str, Any] = json.loads(content)
+    assert body.keys() == {"type", "title", "status", "detail", "code", "request_id", "errors"}
+    assert (body["status"], body["code"]) == (status, code), body
+    return body
