@@ -17,7 +17,11 @@ def check_app_settings(app_settings: AppSettings, *, prefix: str) -> list[CheckM
         return [Error(f"{name} must be a dict.", id=f"{prefix}.E002")]
     hints = {key: hint for key, hint in get_type_hints(type(app_settings)).items() if key.isupper()}
     messages: list[CheckMessage] = [
-        Error(f"{name}[{key!r}] is not a setting.", hint=f"Known: {', '.join(sorted(hints))}.", id=f"{prefix}.E001")
+        Error(
+            f"{name}[{key!r}] is not a setting.",
+            hint=f"Known: {', '.join(sorted(hints))}.",
+            id=f"{prefix}.E001",
+        )
         for key in values
         if key not in hints
     ]
@@ -39,8 +43,6 @@ def check_common(**kwargs: Any) -> list[CheckMessage]:
         try:
             import_string(conf.AUTHENTICATOR)
         except ImportError as error:
-            messages.append(
-                Error(f"FASHIONISTAR_COMMON['AUTHENTICATOR']: {error}", id="fashionistar_common.E003")
-            )
+            messages.append(Error(f"FASHIONISTAR_COMMON['AUTHENTICATOR']: {error}", id="fashionistar_common.E003"))
     messages += [Error(problem, id="fashionistar_common.E004") for problem in event_bus.problems()]
     return messages

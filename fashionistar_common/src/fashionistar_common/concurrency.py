@@ -39,7 +39,7 @@ def _read[T](read: Callable[[], T]) -> T:
 def _one_by_one(reads: tuple[Callable[[], Any], ...]) -> list[Any] | None:
     """The results, where reads have to share this connection; else None."""
     if connection.in_atomic_block:
-        raise GatherInTransactionError()
+        raise GatherInTransactionError
     if connection.vendor == "sqlite" and connection.is_in_memory_db():  # type: ignore[attr-defined]
         return [read() for read in reads]
     return None

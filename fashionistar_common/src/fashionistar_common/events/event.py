@@ -26,8 +26,8 @@ class Event:
             order_number: str
             total_minor: int
 
-    Fields are JSON-ready: strings, whole numbers, booleans, lists, dicts, None. `aggregate` names the field whose events
-    are delivered in order.
+    Fields are JSON-ready: strings, whole numbers, booleans, lists, dicts, None. `aggregate` names the field whose
+    events are delivered in order.
     """
 
     name: ClassVar[str]

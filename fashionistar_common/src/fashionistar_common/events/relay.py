@@ -15,7 +15,11 @@ from .bus import event_bus
 
 logger = logging.getLogger(__name__)
 
-PENDING, DELIVERED, DEAD = EventDelivery.Status.PENDING, EventDelivery.Status.DELIVERED, EventDelivery.Status.DEAD
+PENDING, DELIVERED, DEAD = (
+    EventDelivery.Status.PENDING,
+    EventDelivery.Status.DELIVERED,
+    EventDelivery.Status.DEAD,
+)
 
 
 def fan_out(*, limit: int = 100) -> int:
@@ -47,9 +51,9 @@ def due_deliveries() -> QuerySet[EventDelivery]:
         stream=OuterRef("stream"),
         event__lt=OuterRef("event"),
     )
-    return EventDelivery.objects.filter(
-        ~Exists(earlier), status=PENDING, next_attempt_at__lte=timezone.now()
-    ).order_by("event_id", "pk")
+    return EventDelivery.objects.filter(~Exists(earlier), status=PENDING, next_attempt_at__lte=timezone.now()).order_by(
+        "event_id", "pk"
+    )
 
 
 def deliver_next() -> bool:
@@ -59,9 +63,7 @@ def deliver_next() -> bool:
     before the handler, and is kept in the row for the next attempt.
     """
     with transaction.atomic():
-        delivery = (
-            due_deliveries().select_related("event").select_for_update(of=("self",), skip_locked=True).first()
-        )
+        delivery = due_deliveries().select_related("event").select_for_update(of=("self",), skip_locked=True).first()
         if delivery is None:
             return False
         event = delivery.event

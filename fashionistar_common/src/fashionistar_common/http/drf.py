@@ -46,8 +46,10 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> HttpResponse |
         case exceptions.ValidationError():
             errors = list(_field_errors(error.detail, ""))
             return problem(422, detail="The input is not valid.", errors=errors)
-        case exceptions.Throttled(wait=wait) if wait is not None:
-            return problem(429, detail=str(error.detail), headers={"Retry-After": str(math.ceil(wait))})
+        case exceptions.Throttled():
+            wait = getattr(error, "wait", None)  # seconds, or unknown
+            headers = {"Retry-After": str(math.ceil(wait))} if wait is not None else None
+            return problem(429, detail=str(error.detail), headers=headers)
         case exceptions.APIException():
             return problem(error.status_code, detail=str(error.detail))
     return None
@@ -77,14 +79,15 @@ class ApiView(APIView):
     def get_exception_handler(self) -> Callable[..., Any]:
         return problem_handler
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             response = super().dispatch(request, *args, **kwargs)
         except BaseException:
             idempotency.settle(request, None)
             raise
-        if hasattr(request, "idempotency_claim"):
-            response.render()
+        if hasattr(request, "idempotency_claim") and isinstance(response, HttpResponse):
+            if isinstance(response, Response):
+                response.render()
             idempotency.settle(request, response)
         return response
 
@@ -94,7 +97,7 @@ def idempotent(handler: Callable[..., Response]) -> Callable[..., HttpResponse]:
 
     @functools.wraps(handler)
     def claimed(self: ApiView, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        plain: HttpRequest = request._request  # noqa: SLF001 - DRF keeps Django's request there
+        plain: HttpRequest = request._request
         plain.auth = request.auth  # type: ignore[attr-defined]
         return idempotency.claim(plain) or handler(self, request, *args, **kwargs)
 
@@ -109,7 +112,7 @@ class _ActorAuthentication(BaseAuthentication):
             actor = actor_from_token(request.headers.get("Authorization", ""), self.roles)
         else:
             found = SessionAuthentication().authenticate(request)  # also enforces CSRF
-            actor = actor_from_user(found[0] if found else request._request.user, self.roles)  # noqa: SLF001
+            actor = actor_from_user(found[0] if found else request._request.user, self.roles)
         return actor, actor
 
     def authenticate_header(self, request: Request) -> str:
@@ -171,7 +174,7 @@ class KeysetPagination(BasePagination):
             "next_cursor": self.page.next_cursor,
             "previous_cursor": self.page.previous_cursor,
         }
-        links = self.page.links(self.request._request)  # noqa: SLF001
+        links = self.page.links(self.request._request)
         return Response(body, headers={"Link": links} if links else None)
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Requests that happen once, however often they are sent (IETF draft-ietf-httpapi-idempotency-key-header).
 
 A POST with an `Idempotency-Key` claims the key for its actor, method and path before it runs. Its answer, if it is a
-success, is kept and replayed to whoever sends the same key and body again; the same key with another body is refused, and
-so is a second request while the first one runs. An answer that is an error is not kept: nothing happened, so the key may
-be used again. A request that died without an answer loses its claim after `IDEMPOTENCY_LEASE` seconds.
+success, is kept and replayed to whoever sends the same key and body again; the same key with another body is refused,
+and so is a second request while the first one runs. An answer that is an error is not kept: nothing happened, so the
+key may be used again. A request that died without an answer loses its claim after `IDEMPOTENCY_LEASE` seconds.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ def claim(request: HttpRequest) -> HttpResponse | None:
     if key is None:
         return None
     if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
-        raise IdempotencyKeyInvalidError()
+        raise IdempotencyKeyInvalidError
     scope = f"{actor_of(request).id} {request.method} {request.path}"[:200]
     fingerprint = hashlib.sha256(request.body).hexdigest()
     now, mine = timezone.now(), uuid.uuid4()
@@ -63,7 +63,7 @@ def claim(request: HttpRequest) -> HttpResponse | None:
         age = timedelta(hours=conf.IDEMPOTENCY_HOURS) if answered else timedelta(seconds=conf.IDEMPOTENCY_LEASE)
         if record.claimed_at > now - age:
             if record.fingerprint != fingerprint:
-                raise IdempotencyKeyReusedError()
+                raise IdempotencyKeyReusedError
             if answered:
                 return _replay(record)
             raise RequestInProgressError(retry_after=1)
@@ -95,7 +95,10 @@ def settle(request: HttpRequest, response: HttpResponse | None) -> None:
 
 def _replay(record: IdempotencyRecord) -> HttpResponse:
     response = HttpResponse(
-        bytes(record.body or b""), status=record.status, content_type=record.content_type, headers=record.headers
+        bytes(record.body or b""),
+        status=record.status,
+        content_type=record.content_type,
+        headers=record.headers,
     )
     response["Idempotent-Replayed"] = "true"
     return response

@@ -136,15 +136,15 @@ def _settling(run: Endpoint) -> Endpoint:
 
 def install_problem_handlers(api: NinjaAPI) -> None:
     """Make every error of this API a problem."""
-    api.add_exception_handler(FashionistarError, lambda request, error: problem_of(error))
-    api.add_exception_handler(Http404, lambda request, error: problem(404, detail="There is no such thing."))
-    api.add_exception_handler(
-        PermissionDenied, lambda request, error: problem(403, detail="This is not allowed.")
-    )
-    api.add_exception_handler(
-        HttpError, lambda request, error: problem(error.status_code, detail=error.message)
-    )
-    api.add_exception_handler(ValidationError, _validation_problem)
+    handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
+        FashionistarError: lambda request, error: problem_of(error),
+        Http404: lambda request, error: problem(404, detail="There is no such thing."),
+        PermissionDenied: lambda request, error: problem(403, detail="This is not allowed."),
+        HttpError: lambda request, error: problem(error.status_code, detail=error.message),
+        ValidationError: _validation_problem,
+    }
+    for kind, handler in handlers.items():
+        api.add_exception_handler(kind, handler)
 
 
 def _validation_problem(request: HttpRequest, error: ValidationError) -> HttpResponse:

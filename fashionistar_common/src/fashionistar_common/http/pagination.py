@@ -5,12 +5,12 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Field, Model, Q, QuerySet
 from django.http import HttpRequest
 
 from ..conf import conf
@@ -95,13 +95,13 @@ class Keyset:
         try:
             parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
             if parts[:count] != list(self.ordering) or type(parts[count]) is not bool or len(parts) != 2 * count + 1:
-                raise InvalidCursorError()
+                raise InvalidCursorError
             names = (name.removeprefix("-") for name in self.ordering)
             return parts[count], [
                 _to_python(queryset.model, name, part) for name, part in zip(names, parts[count + 1 :], strict=True)
             ]
         except (binascii.Error, ValueError, TypeError, LookupError, ValidationError) as error:
-            raise InvalidCursorError() from error
+            raise InvalidCursorError from error
 
 
 def _limit(limit: str | int | None) -> int:
@@ -126,11 +126,12 @@ def _value(row: Model, name: str) -> Any:
 
 def _to_python(model: type[Model], name: str, value: Any) -> Any:
     if value is None or isinstance(value, (list, dict)):
-        raise InvalidCursorError()
+        raise InvalidCursorError
     try:
-        return model._meta.get_field(name).to_python(value)
+        field = model._meta.get_field(name)
     except FieldDoesNotExist:
         return value  # an annotation: a number or a string, as it was written
+    return cast("Field[Any, Any]", field).to_python(value)
 
 
 def _after(ordering: Sequence[str], position: Sequence[Any]) -> Q:

@@ -30,7 +30,7 @@ def actor_from_token(authorization: str, roles: tuple[Role, ...]) -> Actor:
     """
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise NotAuthenticatedError()
+        raise NotAuthenticatedError
     actor: Actor = import_string(conf.AUTHENTICATOR)(token.strip())
     return _admit(actor, roles)
 
@@ -43,14 +43,14 @@ def actor_from_user(user: AbstractBaseUser | AnonymousUser, roles: tuple[Role, .
         WrongAudienceError: when the user's role is none of `roles`.
     """
     if not user.is_authenticated:
-        raise NotAuthenticatedError()
+        raise NotAuthenticatedError
     role = Role.STAFF if getattr(user, "is_staff", False) else Role.CLIENT
     return _admit(Actor(id=str(user.pk), role=role), roles)
 
 
 def _admit(actor: Actor, roles: tuple[Role, ...]) -> Actor:
     if roles and actor.role not in roles:
-        raise WrongAudienceError()
+        raise WrongAudienceError
     return actor
 
 
@@ -62,5 +62,5 @@ def actor_of(request: HttpRequest) -> Actor:
     """
     actor = getattr(request, "auth", None)
     if not isinstance(actor, Actor):
-        raise NotAuthenticatedError()
+        raise NotAuthenticatedError
     return actor

@@ -3,7 +3,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import iscoroutinefunction
 from django.tasks import Task, TaskResult
@@ -13,11 +13,16 @@ from ..backoff import backoff
 from ..conf import conf
 from ..context import request_id
 
+if TYPE_CHECKING:
+    _Task = Task[..., Any]
+else:
+    _Task = Task  # generic in the type stubs only
+
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetryingTask(Task):
+class RetryingTask(_Task):
     """A task that is tried again when it fails.
 
     Attributes:
@@ -28,15 +33,15 @@ class RetryingTask(Task):
     max_attempts: int = 5
     time_limit: int = 300
 
-    def enqueue(self, *args: Any, **kwargs: Any) -> TaskResult:
+    def enqueue(self, *args: Any, **kwargs: Any) -> "TaskResult[..., Any]":
         """Queue the task; the present request id goes with it. Arguments must be JSON-ready."""
         kwargs.setdefault("_headers", {"attempt": 1, "request_id": request_id.get()})
-        return super(RetryingTask, self).enqueue(*args, **kwargs)
+        return super().enqueue(*args, **kwargs)
 
-    async def aenqueue(self, *args: Any, **kwargs: Any) -> TaskResult:
+    async def aenqueue(self, *args: Any, **kwargs: Any) -> "TaskResult[..., Any]":
         """See enqueue()."""
         kwargs.setdefault("_headers", {"attempt": 1, "request_id": request_id.get()})
-        return await super(RetryingTask, self).aenqueue(*args, **kwargs)
+        return await super().aenqueue(*args, **kwargs)
 
     @contextmanager
     def _attempt(self, headers: dict[str, Any], args: Any, kwargs: Any) -> Iterator[None]:
