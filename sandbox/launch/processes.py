@@ -1,8 +1,8 @@
 """Starting, watching and stopping child processes.
 
-A child never outlives its parent unnoticed: on Linux the kernel signals it when the parent dies, even by ``kill -9``.
-Every child leads its own process group, so that a Ctrl-C in the terminal reaches the parent alone, which then
-stops its children in order.
+A child never outlives its parent unnoticed: on Linux the kernel signals it when the parent dies, even by
+``kill -9``. Every child leads its own process group, so that a Ctrl-C in the terminal reaches the parent
+alone, which then stops its children in order.
 """
 
 import ctypes
@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start a child in its own process group.
 
-    Call it from the main thread: the kernel sends ``death_signal`` when the *thread* that started the child ends.
+    Call it from the main thread: the kernel sends ``death_signal`` when the *thread* that called this ends.
 
     Args:
         command: The program and its arguments.
@@ -76,10 +77,9 @@ def stop(process: subprocess.Popen[bytes], number: signal.Signals, *, patience: 
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    try:  # what the leader left behind, e.g. the workers of a server that was killed
+    # What the leader left behind, e.g. the workers of a server that was killed.
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def free_port() -> int:

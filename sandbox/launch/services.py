@@ -22,8 +22,6 @@ from launch.errors import LaunchError
 from launch.postgres import Postgres
 from launch.valkey import Valkey
 
-TRIES = 3
-
 
 @contextmanager
 def services(
@@ -31,8 +29,8 @@ def services(
 ) -> Iterator[dict[str, str]]:
     """Run PostgreSQL and Valkey on 127.0.0.1 while the block runs.
 
-    A server that the environment already names (``DATABASE_URL``, ``REDIS_URL``) is not started. As root, PostgreSQL
-    runs as the user postgres or nobody. Call it from the main thread.
+    A server that the environment already names (``DATABASE_URL``, ``REDIS_URL``) is not started. As root,
+    PostgreSQL runs as the user postgres or nobody. Call it from the main thread.
 
     Args:
         data_dir: Where the data is kept from one run to the next. Without it the servers trade durability for
@@ -78,9 +76,7 @@ def _start[Service: (Postgres, Valkey)](
 def main() -> int:
     """Run a command with the services and pass its exit status on."""
     parser = argparse.ArgumentParser(prog="python -m launch.services", description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="keep the data here (default: throw it away)"
-    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="keep the data here")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
@@ -105,9 +101,7 @@ def _run(command: list[str], environment: dict[str, str]) -> int:
         while True:
             try:
                 status = child.wait()
-            except (
-                KeyboardInterrupt
-            ):  # the terminal sends it to the command as well, which decides what to do
+            except KeyboardInterrupt:  # the terminal sends it to the command as well, which decides what to do
                 continue
             return status if status >= 0 else 128 - status
     finally:

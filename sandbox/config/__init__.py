@@ -1,0 +1,1 @@
+"""The marketplace: five apps, composed."""

@@ -1,0 +1,97 @@
+"""Settings from environment variables; the standard library only."""
+
+import os
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off", ""}
+
+
+def required(name: str, *, why: str) -> str:
+    """Return a variable that has no safe default.
+
+    Raises:
+        ImproperlyConfigured: It is missing or empty; ``why`` ends the sentence.
+    """
+    value = os.environ.get(name, "")
+    if not value:
+        raise ImproperlyConfigured(f"Set the environment variable {name}: {why}.")
+    return value
+
+
+def text(name: str, default: str = "") -> str:
+    """Return a variable's text."""
+    return os.environ.get(name, default)
+
+
+def number(name: str, default: int) -> int:
+    """Return a variable as a whole number."""
+    value = os.environ.get(name, "")
+    try:
+        return int(value) if value else default
+    except ValueError:
+        message = f"The environment variable {name} must be a whole number, not {value!r}."
+        raise ImproperlyConfigured(message) from None
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """Return a variable as a yes or no: 1/0, true/false, yes/no, on/off."""
+    value = os.environ.get(name)
+    if value is None:
+        return default
+    if value.lower() not in TRUE | FALSE:
+        raise ImproperlyConfigured(f"The environment variable {name} must be 1 or 0, not {value!r}.")
+    return value.lower() in TRUE
+
+
+def listing(name: str, default: str = "") -> list[str]:
+    """Return a comma-separated variable as a list."""
+    return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]
+
+
+def database(url: str, *, pool_size: int) -> dict[str, Any]:
+    """Return an entry of ``DATABASES`` for ``postgresql://user:password@host:port/name?option=value`` or ``sqlite:///path``.
+
+    PostgreSQL gets a pool of connections for each process. A connection goes back to the pool at the end of its
+    request, hence ``CONN_MAX_AGE`` 0.
+
+    Raises:
+        ImproperlyConfigured: The URL is of neither form. The message does not repeat it, as it may hold a password.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": unquote(parts.path)[1:] or ":memory:"}
+    if parts.scheme not in {"postgres", "postgresql"} or len(parts.path) < 2:
+        raise ImproperlyConfigured("DATABASE_URL must be postgresql://user:password@host:port/name or sqlite:///path.")
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    if pool_size:
+        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path[1:]),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": options,
+    }
+
+
+def mailer(backend: str, **options: Any) -> dict[str, Any]:
+    """Return the settings of outgoing mail in the form that this version of Django reads.
+
+    Args:
+        backend: Dotted path of the e-mail backend.
+        options: The backend's options: ``host``, ``port``, ``username``, ``password``, ``use_tls``.
+    """
+    import django
+
+    if django.VERSION >= (6, 1):
+        return {"MAILERS": {"default": {"BACKEND": backend, "OPTIONS": options}}}
+    names = {"username": "EMAIL_HOST_USER", "password": "EMAIL_HOST_PASSWORD"}
+    settings = {names.get(key, f"EMAIL_{key.upper()}"): value for key, value in options.items()}
+    return {"EMAIL_BACKEND": backend, **settings}

@@ -1,0 +1,1 @@
+"""Settings of the sandbox: ``base`` and what development, production and tests change in it."""

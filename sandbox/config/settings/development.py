@@ -1,0 +1,22 @@
+"""A developer's machine: everything works after ``make run``, nothing is secret, no mail leaves."""
+
+from config import environ
+from config.settings.base import *  # noqa: F403 - a settings module is its base, changed
+from config.settings.base import FASHIONISTAR_COMMON, ROOT
+
+DEBUG = environ.flag("DEBUG", default=True)
+SECRET_KEY = environ.text("SECRET_KEY", "development-only-" + "0123456789abcdef" * 4)
+ALLOWED_HOSTS = environ.listing("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+
+# Each message becomes a file, where `make demo` and curious people read it.
+FASHIONISTAR_COMMON["MAIL_DIRECTORY"] = environ.text("MAIL_DIRECTORY", str(ROOT / ".run" / "mail"))
+globals().update(environ.mailer("fashionistar_common.mail.DirectoryEmailBackend"))
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": environ.text("LOG_LEVEL", "INFO")},
+    "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
+}

@@ -1,0 +1,62 @@
+"""The production site. It refuses to start without its secrets, and passes ``check --deploy``."""
+
+from config import environ
+from config.settings.base import *  # noqa: F403 - a settings module is its base, changed
+from config.settings.base import SECURE_CSP
+
+DEBUG = False
+SECRET_KEY = environ.required("SECRET_KEY", why="fifty or more random characters, the same on every server")
+SECRET_KEY_FALLBACKS = environ.listing("SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = environ.listing("ALLOWED_HOSTS") or [
+    environ.required("ALLOWED_HOSTS", why="the host names of the site, separated by commas")
+]
+environ.required("DATABASE_URL", why="postgresql://user:password@host:port/name")
+environ.required("REDIS_URL", why="redis://host:port/0")
+
+# HTTPS only. The proxy in front ends TLS and says so in this header, which it must set itself on every request.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = True
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = environ.number("SECURE_HSTS_SECONDS", 31_536_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
+CSRF_TRUSTED_ORIGINS = environ.listing("CSRF_TRUSTED_ORIGINS")
+SECURE_CSP = {**SECURE_CSP, "upgrade-insecure-requests": True}
+
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
+}
+
+DEFAULT_FROM_EMAIL = environ.text("DEFAULT_FROM_EMAIL", "Fashionistar <hello@fashionistar.example>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+globals().update(
+    environ.mailer(
+        "django.core.mail.backends.smtp.EmailBackend",
+        host=environ.text("EMAIL_HOST", "localhost"),
+        port=environ.number("EMAIL_PORT", 25),
+        username=environ.text("EMAIL_HOST_USER"),
+        password=environ.text("EMAIL_HOST_PASSWORD"),
+        use_tls=environ.flag("EMAIL_USE_TLS", default=False),
+        timeout=10,
+    )
+)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request": {"()": "config.logs.RequestFilter"}},
+    "formatters": {
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "{asctime}{levelname}{name}{message}{request_id}",
+            "style": "{",
+            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["request"]}},
+    "root": {"handlers": ["console"], "level": environ.text("LOG_LEVEL", "INFO")},
+    "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
+}

@@ -1,0 +1,9 @@
+"""The WSGI application, for servers that speak only that; v2 then runs one thread for each request."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
+
+application = get_wsgi_application()
