@@ -33,9 +33,10 @@ def pytest_configure(config: pytest.Config) -> None:
         except LaunchError as error:
             raise pytest.UsageError(str(error)) from error
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
-    from django.conf import settings
+    # pytest-django has looked for settings before this file was read, and takes it from here.
+    import django
 
-    assert settings.INSTALLED_APPS  # loads them, upon which pytest-django sets Django up
+    django.setup()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
