@@ -2,8 +2,12 @@
 
 import os
 
+from django.conf import settings
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 application = get_asgi_application()
+if settings.DEBUG:  # in production the proxy in front serves the files that collectstatic has gathered
+    application = ASGIStaticFilesHandler(application)

@@ -40,6 +40,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "fashionistar_common.http.middleware.RequestIDMiddleware",
     "fashionistar_common.http.middleware.ServerTimingMiddleware",
+    "fashionistar_common.http.middleware.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
