@@ -1,6 +1,7 @@
 """Every error a Fashionistar app raises on purpose.
 
     FashionistarError
+    ├── BadRequestError         the request cannot be read or trusted at all
     ├── InvalidError            the input is understood but breaks a rule
     ├── NotAuthenticatedError   nobody, or nobody we can verify, is asking
     ├── PermissionDeniedError   somebody is asking who may not
@@ -52,6 +53,12 @@ def _rebuild(
     kind: type[FashionistarError], detail: str, errors: tuple[FieldError, ...], facts: dict[str, Any]
 ) -> FashionistarError:
     return kind(detail, errors=errors, **facts)
+
+
+class BadRequestError(FashionistarError):
+    """The request cannot be read."""
+
+    code = "bad_request"
 
 
 class InvalidError(FashionistarError):

@@ -13,6 +13,7 @@ from ..exceptions import FashionistarError, FieldError
 CONTENT_TYPE = "application/problem+json"
 
 STATUS: Mapping[type[FashionistarError], int] = {
+    exceptions.BadRequestError: 400,
     exceptions.InvalidError: 422,
     exceptions.NotAuthenticatedError: 401,
     exceptions.PermissionDeniedError: 403,
