@@ -73,8 +73,8 @@ class ApiView(APIView):
     schema = AutoSchema()
     parser_classes = [JSONParser]
     renderer_classes = [JSONRenderer]
-    authentication_classes: ClassVar[list[type[BaseAuthentication]]] = []  # type: ignore[misc]
-    permission_classes: ClassVar[list[type[BasePermission]]] = []  # type: ignore[misc]
+    authentication_classes = []
+    permission_classes = []
 
     def get_exception_handler(self) -> Callable[..., Any]:
         return problem_handler

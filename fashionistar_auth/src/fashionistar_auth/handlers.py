@@ -1,0 +1,30 @@
+"""What this app does when it hears its own events: mails are queued, in the transaction that marks them as heard."""
+
+from dataclasses import dataclass
+
+from fashionistar_common.events import event_bus
+
+from .tasks import send_account_exists_email, send_verification_email
+
+
+@dataclass(frozen=True, kw_only=True)
+class AboutUser:
+    """What the handlers here need of an event."""
+
+    event_id: str
+    user_id: str
+
+
+@event_bus.subscribe("auth.user_registered", version=1)
+def send_code_on_user_registered(event: AboutUser) -> None:
+    send_verification_email.enqueue(event.user_id)
+
+
+@event_bus.subscribe("auth.verification_requested", version=1)
+def send_code_on_verification_requested(event: AboutUser) -> None:
+    send_verification_email.enqueue(event.user_id)
+
+
+@event_bus.subscribe("auth.registration_repeated", version=1)
+def tell_owner_on_registration_repeated(event: AboutUser) -> None:
+    send_account_exists_email.enqueue(event.user_id, event.event_id)
