@@ -41,9 +41,7 @@ class Category(models.Model):
         verbose_name_plural = _("categories")
         ordering = ("position", "name", "id")
         constraints = [
-            models.CheckConstraint(
-                condition=~Q(parent=F("id")), name="catalog_category_is_not_its_own_parent"
-            ),
+            models.CheckConstraint(condition=~Q(parent=F("id")), name="catalog_category_is_not_its_own_parent"),
         ]
 
     def __str__(self) -> str:
@@ -75,9 +73,7 @@ class Vendor(models.Model):
         verbose_name_plural = _("vendors")
         ordering = ("name", "id")
         constraints = [
-            models.CheckConstraint(
-                condition=Q(status__in=["active", "suspended"]), name="catalog_vendor_status"
-            ),
+            models.CheckConstraint(condition=Q(status__in=["active", "suspended"]), name="catalog_vendor_status"),
         ]
 
     def __str__(self) -> str:
@@ -101,9 +97,7 @@ class Product(models.Model):
         ARCHIVED = "archived", _("archived")
 
     public_id = models.UUIDField(_("public id"), default=uuid.uuid4, unique=True, editable=False)
-    vendor = models.ForeignKey(
-        Vendor, verbose_name=_("vendor"), on_delete=models.PROTECT, related_name="products"
-    )
+    vendor = models.ForeignKey(Vendor, verbose_name=_("vendor"), on_delete=models.PROTECT, related_name="products")
     category = models.ForeignKey(
         Category,
         verbose_name=_("category"),
@@ -126,6 +120,9 @@ class Product(models.Model):
     published_at = models.DateTimeField(_("published"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    #: From the root to the category, both included; set by `selectors.product_by_slug`.
+    breadcrumbs: list[Category]
 
     class Meta:
         verbose_name = _("product")
@@ -164,13 +161,16 @@ class Product(models.Model):
         """The former price that belongs to `price`, where it is higher."""
         return reduced_from(self.price_minor, self.compare_at_minor, self.currency)
 
+    @property
+    def image(self) -> ProductImage | None:
+        """The first picture, from `cover` where a list loaded it, else from `images`."""
+        return next(iter(getattr(self, "cover", self.images.all())), None)
+
 
 class ProductImage(models.Model):
     """A picture of a product: a stored file or an address elsewhere, exactly one of the two."""
 
-    product = models.ForeignKey(
-        Product, verbose_name=_("product"), on_delete=models.CASCADE, related_name="images"
-    )
+    product = models.ForeignKey(Product, verbose_name=_("product"), on_delete=models.CASCADE, related_name="images")
     file = models.FileField(
         _("file"), upload_to="catalog/products/%Y/%m/", max_length=255, blank=True, validators=[IMAGE_FILE]
     )
@@ -206,9 +206,7 @@ class Variant(models.Model):
     commit. Only the stock services write it, under a row lock.
     """
 
-    product = models.ForeignKey(
-        Product, verbose_name=_("product"), on_delete=models.CASCADE, related_name="variants"
-    )
+    product = models.ForeignKey(Product, verbose_name=_("product"), on_delete=models.CASCADE, related_name="variants")
     sku = models.CharField(_("SKU"), max_length=100, unique=True)
     title = models.CharField(_("title"), max_length=255, blank=True)
     options = models.JSONField(_("options"), default=dict, blank=True)
@@ -228,20 +226,21 @@ class Variant(models.Model):
         ordering = ("position", "id")
         constraints = [
             models.CheckConstraint(condition=Q(stock__gte=0), name="catalog_variant_stock_not_negative"),
-            models.CheckConstraint(
-                condition=Q(price_minor__gte=0), name="catalog_variant_price_not_negative"
-            ),
+            models.CheckConstraint(condition=Q(price_minor__gte=0), name="catalog_variant_price_not_negative"),
             models.CheckConstraint(
                 condition=Q(compare_at_minor__isnull=True) | Q(compare_at_minor__gte=0),
                 name="catalog_variant_compare_at_not_negative",
             ),
         ]
-        indexes = [
-            models.Index(fields=["product", "is_active", "price_minor"], name="catalog_variant_lowest_price")
-        ]
+        indexes = [models.Index(fields=["product", "is_active", "price_minor"], name="catalog_variant_lowest_price")]
 
     def __str__(self) -> str:
         return self.sku
+
+    @property
+    def in_stock(self) -> bool:
+        """Whether any piece is left."""
+        return self.stock > 0
 
     @property
     def price(self) -> Money:
@@ -293,9 +292,7 @@ class StockMovement(models.Model):
         RETURNED = "returned", _("returned")
         ADJUSTED = "adjusted", _("adjusted")
 
-    variant = models.ForeignKey(
-        Variant, verbose_name=_("variant"), on_delete=models.PROTECT, related_name="movements"
-    )
+    variant = models.ForeignKey(Variant, verbose_name=_("variant"), on_delete=models.PROTECT, related_name="movements")
     quantity = models.BigIntegerField(_("quantity"), help_text=_("Positive came in, negative went out."))
     reason = models.CharField(_("reason"), max_length=12, choices=Reason)
     reference = models.CharField(_("reference"), max_length=120, blank=True)
