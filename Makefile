@@ -1,0 +1,47 @@
+# The two commands are `make run` and `make test`; they need git, make and a python3.
+
+# Makes .venv from uv.lock when it is not up to date, then runs a command in it.
+IN = @python3 sandbox/launch/bootstrap.py
+MANAGE = python sandbox/manage.py
+PYTEST_ARGS ?= -n 2
+# Stand-ins, with which the production settings can be checked but nothing can be reached.
+PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.production ALLOWED_HOSTS=shop.example \
+	SECRET_KEY=only-for-this-check-0123456789-abcdefghijklmnopqrstuvwxyz \
+	DATABASE_URL=postgresql://nobody@127.0.0.1:1/nothing REDIS_URL=redis://127.0.0.1:1/0
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check matrix corners dist docs
+
+help:  ## Show what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run:  ## Run the whole shop on 127.0.0.1:8000 (PORT=8001 for another port); Ctrl-C stops it
+	$(IN) --only-run python -m launch.run
+
+demo:  ## Buy something over HTTP, from registration to the e-mail
+	$(IN) --only-run python sandbox/demo.py
+
+test:  ## Run all tests against real PostgreSQL and Valkey, with coverage (PYTEST_ARGS="-n 0 tests/orders")
+	$(IN) pytest --cov --cov-report=term $(PYTEST_ARGS)
+
+check:  ## Format, lint, types, import contracts, lock file, migrations, Django's checks
+	$(IN) ruff format --check .
+	$(IN) ruff check .
+	$(IN) mypy
+	$(IN) lint-imports
+	$(IN) uv lock --check
+	$(IN) env DATABASE_URL=sqlite:// $(MANAGE) makemigrations --check --dry-run
+	$(IN) env DATABASE_URL=sqlite:// $(MANAGE) check --fail-level WARNING
+	$(IN) env $(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
+
+matrix:  ## Test the built wheels on every supported Python and Django
+	$(IN) --all-pythons tox run-parallel --parallel 2 --parallel-no-spinner -m matrix
+
+corners:  ## The oldest and the newest of them, as far as this machine has them
+	$(IN) --all-pythons tox run-parallel --parallel 2 --parallel-no-spinner --skip-missing-interpreters true -m corners
+
+dist:  ## Build the five distributions and install each alone in an empty environment
+	$(IN) tox run -e dist
+
+docs:  ## Build the documentation, warnings being errors
+	$(IN) sphinx-build -W --keep-going docs docs/_build/html
