@@ -1,13 +1,16 @@
 """Both faces of one small API: the same cases, the same problems."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.core.exceptions import PermissionDenied
+from django.core.management import call_command
 from django.http import Http404
 from django.test import AsyncClient, Client
 from django.urls import path
+from django.utils import timezone
 from fashionistar_common.exceptions import ConflictError, FieldError, InvalidError, NotAuthenticatedError
 from fashionistar_common.http import drf
 from fashionistar_common.http import ninja as v2
@@ -342,3 +345,14 @@ def test_without_an_authenticator_the_session_counts_and_csrf_with_it(face, sett
     assert face.post("hats", HAT).status_code == 201
     face.client.handler.enforce_csrf_checks = True
     assert face.post("hats", HAT).status_code == 403
+
+
+def test_expired_answers_are_purged_and_a_dry_run_only_counts(face, capsys):
+    face.post("hats", HAT, **CLIENT, idempotency_key="k1")
+    call_command("purge_idempotency_records")
+    IdempotencyRecord.objects.update(claimed_at=timezone.now() - timedelta(days=2))
+    call_command("purge_idempotency_records", "--dry-run")
+    call_command("purge_idempotency_records")
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["0", "1", "1"]
+    assert face.post("hats", HAT, **CLIENT, idempotency_key="k1")["Content-Type"].startswith("application/json")
+    assert len(calls) == 2

@@ -10,6 +10,7 @@ import hashlib
 import uuid
 from datetime import timedelta
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -104,7 +105,7 @@ def _replay(record: IdempotencyRecord) -> HttpResponse:
     return response
 
 
-def purge_idempotency_records() -> int:
-    """Delete answers that are no longer replayed; returns how many."""
+def expired_records() -> QuerySet[IdempotencyRecord]:
+    """Answers that are no longer replayed."""
     before = timezone.now() - timedelta(hours=conf.IDEMPOTENCY_HOURS)
-    return IdempotencyRecord.objects.filter(claimed_at__lt=before).delete()[0]
+    return IdempotencyRecord.objects.filter(claimed_at__lt=before)
