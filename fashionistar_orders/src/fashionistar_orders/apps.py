@@ -6,3 +6,6 @@ class OrdersConfig(AppConfig):
     label = "fashionistar_orders"
     verbose_name = "Fashionistar orders"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import checks, handlers  # noqa: F401 - registers them

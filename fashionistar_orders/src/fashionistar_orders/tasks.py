@@ -1,0 +1,20 @@
+"""Background tasks: ids in, one service call each."""
+
+from datetime import timedelta
+
+from fashionistar_common.tasks import task
+
+from . import services
+from .conf import conf
+
+
+@task(queue_name="emails", max_attempts=5)
+def send_order_confirmation(order_number: str) -> None:
+    """Mail the confirmation of an order."""
+    services.send_confirmation(order_number)
+
+
+@task(queue_name="default", max_attempts=3)
+def cancel_unpaid() -> None:
+    """Cancel what has been unpaid for UNPAID_ORDER_MINUTES."""
+    services.cancel_unpaid_orders(older_than=timedelta(minutes=conf.UNPAID_ORDER_MINUTES))
