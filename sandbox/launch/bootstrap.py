@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -141,8 +142,8 @@ def find_python(uv):
         problem = run([uv, "python", "install", wanted])
         if problem:
             raise BootstrapError(
-                f"Fashionistar needs Python 3.12, 3.13 or 3.14; none is installed, and uv could not fetch one: "
-                f"{last_line(problem)}"
+                f"Fashionistar needs Python 3.12, 3.13 or 3.14; none is installed, and uv could not fetch one "
+                f"({last_line(problem)})."
             )
     return wanted
 
@@ -249,7 +250,7 @@ def last_line(output):
     """Return the last thing a program said, without decoration."""
     lines = [line.strip(" \t│├╰─▶\u00d7·") for line in output.splitlines()]
     lines = [line for line in lines if line and not line.startswith(("hint:", "help:", "[notice]"))]
-    return lines[-1].rstrip(".") if lines else "it gave no reason"
+    return re.sub(r"^(cause|error): ", "", lines[-1].rstrip(".")) if lines else "it gave no reason"
 
 
 @contextmanager
