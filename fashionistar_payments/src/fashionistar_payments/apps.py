@@ -6,3 +6,6 @@ class PaymentsConfig(AppConfig):
     label = "fashionistar_payments"
     verbose_name = "Fashionistar payments"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import checks, handlers  # noqa: F401 - importing registers them
