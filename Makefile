@@ -7,7 +7,8 @@ PYTEST_ARGS ?= -n 2
 # Stand-ins, with which the production settings can be checked but nothing can be reached.
 PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.production ALLOWED_HOSTS=shop.example \
 	SECRET_KEY=only-for-this-check-0123456789-abcdefghijklmnopqrstuvwxyz \
-	DATABASE_URL=postgresql://nobody@127.0.0.1:1/nothing REDIS_URL=redis://127.0.0.1:1/0
+	DATABASE_URL=postgresql://nobody@127.0.0.1:1/nothing REDIS_URL=redis://127.0.0.1:1/0 \
+	DUMMY_PROVIDER_SECRET=only-for-this-check-0123456789
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test check matrix corners dist docs

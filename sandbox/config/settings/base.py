@@ -158,3 +158,10 @@ SPECTACULAR_SETTINGS = {
 FASHIONISTAR_COMMON: dict[str, Any] = {"AUTHENTICATOR": "fashionistar_auth.tokens.authenticate"}
 FASHIONISTAR_ORDERS: dict[str, Any] = {"CATALOG": "config.wiring.catalog"}
 FASHIONISTAR_PAYMENTS: dict[str, Any] = {"ORDERS": "config.wiring.orders"}
+
+
+def dummy_payments(secret: str, *, in_production: bool = False) -> dict[str, Any]:
+    """Return FASHIONISTAR_PAYMENTS with the gateway double, whose webhooks are signed with this secret."""
+    options = {"SECRET": secret, "ALLOW_IN_PRODUCTION": in_production}
+    provider = {"BACKEND": "fashionistar_payments.providers.dummy.DummyProvider", "OPTIONS": options}
+    return {**FASHIONISTAR_PAYMENTS, "PROVIDERS": {"dummy": provider}}

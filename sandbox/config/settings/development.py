@@ -2,11 +2,13 @@
 
 from config import environ
 from config.settings.base import *  # noqa: F403 - a settings module is its base, changed
-from config.settings.base import FASHIONISTAR_COMMON, ROOT
+from config.settings.base import FASHIONISTAR_COMMON, ROOT, dummy_payments
 
 DEBUG = environ.flag("DEBUG", default=True)
 SECRET_KEY = environ.text("SECRET_KEY", "development-only-" + "0123456789abcdef" * 4)
 ALLOWED_HOSTS = environ.listing("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+
+FASHIONISTAR_PAYMENTS = dummy_payments(environ.text("DUMMY_PROVIDER_SECRET", "development-only-webhook-secret"))
 
 # Each message becomes a file, where `make demo` and curious people read it.
 FASHIONISTAR_COMMON["MAIL_DIRECTORY"] = environ.text("MAIL_DIRECTORY", str(ROOT / ".run" / "mail"))

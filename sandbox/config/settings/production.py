@@ -2,7 +2,7 @@
 
 from config import environ
 from config.settings.base import *  # noqa: F403 - a settings module is its base, changed
-from config.settings.base import SECURE_CSP
+from config.settings.base import SECURE_CSP, dummy_payments
 
 DEBUG = False
 SECRET_KEY = environ.required("SECRET_KEY", why="fifty or more random characters, the same on every server")
@@ -12,6 +12,12 @@ ALLOWED_HOSTS = environ.listing("ALLOWED_HOSTS") or [
 ]
 environ.required("DATABASE_URL", why="postgresql://user:password@host:port/name")
 environ.required("REDIS_URL", why="redis://host:port/0")
+
+# Tokens are signed with SECRET_KEY unless they have a key of their own, which can then be changed alone.
+FASHIONISTAR_AUTH = {"SIGNING_KEY": environ.text("TOKEN_SIGNING_KEY")}
+# For a demonstration site: the gateway double takes every payment and moves no money.
+if secret := environ.text("DUMMY_PROVIDER_SECRET"):
+    FASHIONISTAR_PAYMENTS = dummy_payments(secret, in_production=True)
 
 # HTTPS only. The proxy in front ends TLS and says so in this header, which it must set itself on every request.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
