@@ -3,141 +3,237 @@
 import django.db.models.deletion
 import django.db.models.expressions
 import django.utils.timezone
-import fashionistar_orders.models
 from django.db import migrations, models
+
+import fashionistar_orders.models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Cart',
+            name="Cart",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(default=fashionistar_orders.models.new_public_id, editable=False, max_length=32, unique=True)),
-                ('customer_id', models.CharField(max_length=64)),
-                ('status', models.CharField(choices=[('open', 'open'), ('ordered', 'ordered')], default='open', max_length=16)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.CharField(
+                        default=fashionistar_orders.models.new_public_id, editable=False, max_length=32, unique=True
+                    ),
+                ),
+                ("customer_id", models.CharField(max_length=64)),
+                (
+                    "status",
+                    models.CharField(choices=[("open", "open"), ("ordered", "ordered")], default="open", max_length=16),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'verbose_name': 'cart',
-                'verbose_name_plural': 'carts',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('customer_id',), name='orders_cart_one_open'), models.CheckConstraint(condition=models.Q(('status__in', ['open', 'ordered'])), name='orders_cart_status')],
+                "verbose_name": "cart",
+                "verbose_name_plural": "carts",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("status", "open")), fields=("customer_id",), name="orders_cart_one_open"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["open", "ordered"])), name="orders_cart_status"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(default=fashionistar_orders.models.new_order_number, editable=False, max_length=32, unique=True)),
-                ('customer_id', models.CharField(max_length=64)),
-                ('email', models.EmailField(max_length=254)),
-                ('status', models.CharField(choices=[('placed', 'placed'), ('paid', 'paid'), ('cancelled', 'cancelled')], default='placed', max_length=16)),
-                ('currency', models.CharField(max_length=3)),
-                ('total_minor', models.BigIntegerField()),
-                ('shipping_address', models.JSONField()),
-                ('payment_id', models.CharField(blank=True, default='', max_length=64)),
-                ('cancellation_reason', models.CharField(blank=True, choices=[('customer', 'by the customer'), ('staff', 'by staff'), ('unpaid', 'not paid in time')], default='', max_length=16)),
-                ('placed_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('paid_at', models.DateTimeField(blank=True, null=True)),
-                ('cancelled_at', models.DateTimeField(blank=True, null=True)),
-                ('cart', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='order', to='fashionistar_orders.cart')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "number",
+                    models.CharField(
+                        default=fashionistar_orders.models.new_order_number, editable=False, max_length=32, unique=True
+                    ),
+                ),
+                ("customer_id", models.CharField(max_length=64)),
+                ("email", models.EmailField(max_length=254)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("placed", "placed"), ("paid", "paid"), ("cancelled", "cancelled")],
+                        default="placed",
+                        max_length=16,
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("total_minor", models.BigIntegerField()),
+                ("shipping_address", models.JSONField()),
+                ("payment_id", models.CharField(blank=True, default="", max_length=64)),
+                (
+                    "cancellation_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("customer", "by the customer"),
+                            ("staff", "by staff"),
+                            ("unpaid", "not paid in time"),
+                        ],
+                        default="",
+                        max_length=16,
+                    ),
+                ),
+                ("placed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("paid_at", models.DateTimeField(blank=True, null=True)),
+                ("cancelled_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "cart",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="order", to="fashionistar_orders.cart"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'order',
-                'verbose_name_plural': 'orders',
+                "verbose_name": "order",
+                "verbose_name_plural": "orders",
             },
         ),
         migrations.CreateModel(
-            name='VendorOrder',
+            name="VendorOrder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(max_length=40, unique=True)),
-                ('vendor_id', models.CharField(db_index=True, max_length=64)),
-                ('vendor_name', models.CharField(max_length=255)),
-                ('subtotal_minor', models.BigIntegerField()),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='vendor_orders', to='fashionistar_orders.order')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.CharField(max_length=40, unique=True)),
+                ("vendor_id", models.CharField(db_index=True, max_length=64)),
+                ("vendor_name", models.CharField(max_length=255)),
+                ("subtotal_minor", models.BigIntegerField()),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="vendor_orders",
+                        to="fashionistar_orders.order",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'vendor order',
-                'verbose_name_plural': 'vendor orders',
+                "verbose_name": "vendor order",
+                "verbose_name_plural": "vendor orders",
             },
         ),
         migrations.CreateModel(
-            name='OrderLine',
+            name="OrderLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sku', models.CharField(max_length=100)),
-                ('product_name', models.CharField(max_length=255)),
-                ('options', models.JSONField(blank=True, default=dict)),
-                ('unit_price_minor', models.BigIntegerField()),
-                ('quantity', models.PositiveIntegerField()),
-                ('total_minor', models.BigIntegerField()),
-                ('vendor_order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='fashionistar_orders.vendororder')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("sku", models.CharField(max_length=100)),
+                ("product_name", models.CharField(max_length=255)),
+                ("options", models.JSONField(blank=True, default=dict)),
+                ("unit_price_minor", models.BigIntegerField()),
+                ("quantity", models.PositiveIntegerField()),
+                ("total_minor", models.BigIntegerField()),
+                (
+                    "vendor_order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lines",
+                        to="fashionistar_orders.vendororder",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'order line',
-                'verbose_name_plural': 'order lines',
+                "verbose_name": "order line",
+                "verbose_name_plural": "order lines",
             },
         ),
         migrations.CreateModel(
-            name='CartLine',
+            name="CartLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sku', models.CharField(max_length=100)),
-                ('quantity', models.PositiveIntegerField()),
-                ('cart', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='fashionistar_orders.cart')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("sku", models.CharField(max_length=100)),
+                ("quantity", models.PositiveIntegerField()),
+                (
+                    "cart",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="lines", to="fashionistar_orders.cart"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'cart line',
-                'verbose_name_plural': 'cart lines',
-                'constraints': [models.UniqueConstraint(fields=('cart', 'sku'), name='orders_cartline_sku'), models.CheckConstraint(condition=models.Q(('quantity__gt', 0)), name='orders_cartline_quantity')],
+                "verbose_name": "cart line",
+                "verbose_name_plural": "cart lines",
+                "constraints": [
+                    models.UniqueConstraint(fields=("cart", "sku"), name="orders_cartline_sku"),
+                    models.CheckConstraint(condition=models.Q(("quantity__gt", 0)), name="orders_cartline_quantity"),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(models.F('customer_id'), models.OrderBy(models.F('placed_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='orders_order_customer'),
+            model_name="order",
+            index=models.Index(
+                models.F("customer_id"),
+                models.OrderBy(models.F("placed_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                name="orders_order_customer",
+            ),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('status', 'placed')), fields=['placed_at'], name='orders_order_unpaid'),
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(("status", "placed")), fields=["placed_at"], name="orders_order_unpaid"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('total_minor__gte', 0)), name='orders_order_total'),
+            model_name="order",
+            constraint=models.CheckConstraint(condition=models.Q(("total_minor__gte", 0)), name="orders_order_total"),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cancelled_at', None), ('paid_at', None), ('status', 'placed')), models.Q(('cancelled_at', None), ('paid_at__isnull', False), ('status', 'paid')), models.Q(('cancelled_at__isnull', False), ('status', 'cancelled')), _connector='OR'), name='orders_order_status'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("cancelled_at", None), ("paid_at", None), ("status", "placed")),
+                    models.Q(("cancelled_at", None), ("paid_at__isnull", False), ("status", "paid")),
+                    models.Q(("cancelled_at__isnull", False), ("status", "cancelled")),
+                    _connector="OR",
+                ),
+                name="orders_order_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vendororder',
-            constraint=models.UniqueConstraint(fields=('order', 'vendor_id'), name='orders_vendororder_vendor'),
+            model_name="vendororder",
+            constraint=models.UniqueConstraint(fields=("order", "vendor_id"), name="orders_vendororder_vendor"),
         ),
         migrations.AddConstraint(
-            model_name='vendororder',
-            constraint=models.CheckConstraint(condition=models.Q(('subtotal_minor__gte', 0)), name='orders_vendororder_subtotal'),
+            model_name="vendororder",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("subtotal_minor__gte", 0)), name="orders_vendororder_subtotal"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.UniqueConstraint(fields=('vendor_order', 'sku'), name='orders_orderline_sku'),
+            model_name="orderline",
+            constraint=models.UniqueConstraint(fields=("vendor_order", "sku"), name="orders_orderline_sku"),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gt', 0)), name='orders_orderline_quantity'),
+            model_name="orderline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity__gt", 0)), name="orders_orderline_quantity"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.CheckConstraint(condition=models.Q(('unit_price_minor__gte', 0)), name='orders_orderline_price'),
+            model_name="orderline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("unit_price_minor__gte", 0)), name="orders_orderline_price"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.CheckConstraint(condition=models.Q(('total_minor', django.db.models.expressions.CombinedExpression(models.F('unit_price_minor'), '*', models.F('quantity')))), name='orders_orderline_total'),
+            model_name="orderline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "total_minor",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("unit_price_minor"), "*", models.F("quantity")
+                        ),
+                    )
+                ),
+                name="orders_orderline_total",
+            ),
         ),
     ]
