@@ -83,8 +83,10 @@ def _only_one(path: Path) -> Iterator[bool]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield left_over
-        lock.truncate(0)
+        try:
+            yield left_over
+        finally:
+            lock.truncate(0)
 
 
 def _require_free(port: int, *, patience: float) -> None:

@@ -10,6 +10,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 
 from launch import processes
@@ -68,6 +70,12 @@ class Platform:
         """End one of the processes after the request or task it is at."""
         processes.stop(self.processes.pop(name), signal.SIGTERM, patience=10)
 
+    def stop_all(self) -> None:
+        """End what runs: first what takes requests, then what works through them."""
+        for name in ("server", "worker", "relay"):
+            if name in self.processes:
+                self.stop(name)
+
     def kill(self, name: str) -> None:
         """End one of the processes at once, with all its children, as a crash would."""
         process = self.processes.pop(name)
@@ -125,14 +133,28 @@ def running_platform(port: int | None = None, data_dir: Path | None = None) -> I
         environment = running.enter_context(services(data_dir))
         forced = {"PYTHONPATH": str(SANDBOX), "PYTHONUNBUFFERED": "1"}
         platform = Platform(port or processes.free_port(), defaults | os.environ | environment | forced)
-        platform.manage("prepare")
-        for name in platform.commands:
-            platform.start(name)
-            running.callback(_stop_if_running, platform, name)
+        running.callback(platform.stop_all)
+        mark = folder / "prepared"
+        already = _schema() if "DATABASE_URL" not in os.environ else ""
+        if already and mark.is_file() and mark.read_text() == already:
+            # Our own data, prepared before by this very code: the server can start while that is made sure of.
+            platform.start("server")
+            platform.manage("prepare")
+        else:
+            platform.manage("prepare")
+            platform.start("server")
+        mark.write_text(already)
         platform.wait()
+        platform.start("relay")
+        platform.start("worker")
         yield platform
 
 
-def _stop_if_running(platform: Platform, name: str) -> None:
-    if name in platform.processes:
-        platform.stop(name)
+def _schema() -> str:
+    """Return a digest of everything that decides what ``prepare`` does: migrations, seed and Django's version."""
+    digest = sha256(version("django").encode())
+    sources = [*SANDBOX.parent.glob("fashionistar_*/src/*/migrations/*.py"), *SANDBOX.glob("config/management/**/*.py")]
+    sources += [path for path in SANDBOX.glob("fixtures/**/*") if path.is_file()]
+    for path in sorted(sources):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
