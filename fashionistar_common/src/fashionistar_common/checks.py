@@ -27,7 +27,7 @@ def check_app_settings(app_settings: AppSettings, *, prefix: str) -> list[CheckM
     ]
     for key in values.keys() & hints.keys():
         try:
-            TypeAdapter(hints[key]).validate_python(values[key], strict=type(values[key]) is not int)
+            TypeAdapter(hints[key]).validate_python(values[key], strict=True)
         except ValidationError as error:
             reason = error.errors()[0]["msg"]
             messages.append(Error(f"{name}[{key!r}]: {reason}.", id=f"{prefix}.E002"))
