@@ -20,7 +20,7 @@ ROWS = OutboxEvent.objects.all()
 @pytest.fixture
 def rows():
     """Seven rows, of which three share each moment, so that the order needs its last field."""
-    start = timezone.now()
+    start = timezone.now() - timedelta(minutes=1)
     return OutboxEvent.objects.bulk_create(
         OutboxEvent(name=f"n{n}", version=1, stream="", payload={}, occurred_at=start + timedelta(seconds=n // 3))
         for n in range(7)
