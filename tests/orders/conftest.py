@@ -70,12 +70,17 @@ class Api:
 
         if self.actor:
             headers["Authorization"] = f"Bearer {issue_tokens(self.actor).access}"
-        sent: dict[str, Any] = {"path": f"/api/{self.version}/orders{path}", "method": method, "headers": headers}
+        sent: dict[str, Any] = {"headers": headers}
         if body is not None:
             sent |= {"data": json.dumps(body), "content_type": "application/json"}
+        address = f"/api/{self.version}/orders{path}"
         if self.version == "v1":
-            return Answer(Client().generic(sent.pop("method"), sent.pop("path"), **sent))
-        return Answer(async_to_sync(AsyncClient().generic)(sent.pop("method"), sent.pop("path"), **sent))
+            return Answer(Client().generic(method, address, **sent))
+
+        async def ask() -> Any:
+            return await AsyncClient().generic(method, address, **sent)
+
+        return Answer(async_to_sync(ask)())
 
     def get(self, path: str = "", **headers: str) -> Answer:
         return self.call("GET", path, **headers)

@@ -8,7 +8,7 @@ from django.core.validators import validate_email
 from fashionistar_common.http.ninja import PageQuery
 from fashionistar_common.money import Money
 from ninja import Field, Schema
-from pydantic import AfterValidator, PlainSerializer, StrictInt, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, PlainSerializer, StrictInt, StringConstraints, WithJsonSchema
 
 from ...types import OrderStatus
 
@@ -40,7 +40,8 @@ def _in_utc(moment: datetime) -> str:
 Timestamp = Annotated[datetime, PlainSerializer(_in_utc), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
-class Address(Schema):
+class Address(BaseModel):
+    # Not Ninja's Schema, which takes null for an object whose fields are missing.
     name: Annotated[Text, Field(min_length=1, max_length=120)]
     line1: Annotated[Text, Field(min_length=1, max_length=200)]
     line2: Annotated[Text, Field(max_length=200)] = ""
