@@ -94,7 +94,7 @@ def signed_webhook(
     body = webhook_body(
         kind,
         payment_id=payment.public_id,
-        amount=amount or payment.amount,
+        amount=payment.amount if amount is None else amount,
         event_id=event_id or f"evt-{payment.public_id}-{kind}",
         created=moment,
         failure_code=failure_code,

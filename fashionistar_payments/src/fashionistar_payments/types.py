@@ -107,7 +107,7 @@ class WebhookNotice:
         kind: what it says.
         provider_reference: the payment it speaks of; empty for `OTHER`.
         payment_id: the payment's public id, where the gateway sends it back; else empty.
-        amount: what was paid; None where the gateway does not say, or the event is not about money.
+        amount: what was paid; None where the event is not about money. A success without it is not believed.
         failure_code: the provider's word for why it failed.
         occurred_at: aware UTC, by the gateway's clock.
         raw: the event as the gateway wrote it.

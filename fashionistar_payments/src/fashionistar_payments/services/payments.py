@@ -103,7 +103,8 @@ def _store_answer(payment: Payment, answer: ProviderPayment) -> Payment:
     payment.next_action = answer.next_action.to_json() if answer.next_action else None
     payment.save(update_fields=["provider_reference", "next_action", "updated_at"])
     if answer.status in _SAID:
-        settle(payment, _SAID[answer.status], siblings=siblings, failure_code=answer.failure_code)
+        kind, asked = _SAID[answer.status], payment.amount  # it answers for what it was asked
+        settle(payment, kind, siblings=siblings, amount=asked, failure_code=answer.failure_code)
     return payment
 
 

@@ -37,7 +37,7 @@ def settle(
         payment: locked.
         kind: what the provider says.
         siblings: the other payments of the order, locked.
-        amount: what was paid, where the provider says so.
+        amount: what was paid; a success must say so.
         failure_code: the provider's word for why it failed.
 
     Raises:
@@ -48,7 +48,7 @@ def settle(
     if after == payment.status:
         return
     if after is PaymentStatus.SUCCEEDED:
-        if amount is not None and amount != payment.amount:
+        if amount != payment.amount:
             raise AmountMismatchError(provider=payment.provider, reported=amount, expected=payment.amount)
         _make_room(payment, siblings)
     payment.status = after

@@ -125,12 +125,9 @@ def _store(gateway: BaseProvider, notice: WebhookNotice, body: str, headers: Map
 
 def _text(body: bytes) -> str:
     try:
-        text = body.decode()
+        return body.decode()
     except UnicodeDecodeError as error:
         raise MalformedWebhookError from error
-    if "\0" in text:  # PostgreSQL's text cannot hold it
-        raise MalformedWebhookError
-    return text
 
 
 def _read(row: WebhookEvent) -> WebhookNotice:
