@@ -19,7 +19,7 @@ from fashionistar_common.models import IdempotencyRecord, OutboxEvent
 from fashionistar_common.money import Money
 from fashionistar_common.testing import assert_problem
 from fashionistar_common.types import Actor, Role
-from ninja import NinjaAPI, Query, Router, Schema
+from ninja import NinjaAPI, Query, Router, Schema, Status
 from ninja.errors import HttpError
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
@@ -101,7 +101,7 @@ class HatOut(Schema):
 @router.post("hats", response={201: HatOut, **v2.PROBLEMS}, auth=v2.Bearer(Role.CLIENT))
 @v2.idempotent
 async def create_hat(request, hat: HatSchema):
-    return make_hat(hat.name, hat.price)
+    return Status(201, make_hat(hat.name, hat.price))
 
 
 @router.get("raise/{name}")

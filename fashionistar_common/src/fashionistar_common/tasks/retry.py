@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from asgiref.sync import iscoroutinefunction
+from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.tasks import Task, TaskResult
 from django.utils import timezone
 
@@ -78,18 +78,12 @@ def task(
     """Make a module-level function, sync or async, a task with retries; see RetryingTask for the numbers."""
 
     def decorate(function: Callable[..., Any]) -> RetryingTask:
-        if iscoroutinefunction(function):
+        call = async_to_sync(function) if iscoroutinefunction(function) else function
 
-            @functools.wraps(function)
-            async def run(*args: Any, _headers: dict[str, Any] = FIRST_ATTEMPT, **kwargs: Any) -> Any:
-                with made._attempt(_headers, args, kwargs):  # noqa: SLF001
-                    return await function(*args, **kwargs)
-        else:
-
-            @functools.wraps(function)
-            def run(*args: Any, _headers: dict[str, Any] = FIRST_ATTEMPT, **kwargs: Any) -> Any:
-                with made._attempt(_headers, args, kwargs):  # noqa: SLF001
-                    return function(*args, **kwargs)
+        @functools.wraps(function)
+        def run(*args: Any, _headers: dict[str, Any] = FIRST_ATTEMPT, **kwargs: Any) -> Any:
+            with made._attempt(_headers, args, kwargs):  # noqa: SLF001
+                return call(*args, **kwargs)
 
         made = RetryingTask(
             func=run,
