@@ -1,0 +1,9 @@
+"""v2."""
+
+from fashionistar_common.http.ninja import install_problem_handlers
+from fashionistar_orders.router import create_router
+from ninja import NinjaAPI
+
+api = NinjaAPI(title="Orders only, v2", version="2.0.0")
+install_problem_handlers(api)
+api.add_router("/orders", create_router())
