@@ -9,9 +9,10 @@ from fashionistar_common.types import Role
 
 from fashionistar_auth import services
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("role", ["client", "vendor"])
 def test_registering_makes_an_account_that_waits_for_its_code(api, mailoutbox, role):
     response = api.post("/register", {"email": " Ada@Example.com ", "password": PASSWORD, "role": role})
@@ -46,6 +47,7 @@ def test_the_code_is_nowhere_in_the_database(api, tmp_path):
     assert f'"{code}"' not in (tmp_path / "dump.json").read_text()
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("verified", [True, False])
 def test_an_address_that_has_an_account_gets_the_same_answer_and_its_owner_a_mail(api, mailoutbox, verified):
     owner = make_user(email="ada@example.com", verified=verified)
@@ -92,6 +94,7 @@ def test_known_and_unknown_addresses_cost_one_password_hash_each(api, monkeypatc
     assert hashed == [PASSWORD, PASSWORD]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_registering_one_address_many_times_at_once_makes_one_account(api, together):
     statuses = together(
         lambda: api.post("/register", {"email": "ada@example.com", "password": PASSWORD}).status_code, 8

@@ -1,6 +1,8 @@
 import jwt
 import pytest
+from fashionistar_auth.exceptions import InvalidTokenError
 from fashionistar_auth.models import SpentRefreshToken, User
+from fashionistar_auth.selectors import user_of
 from fashionistar_auth.testing import PASSWORD, make_user, tokens_for
 from fashionistar_auth.tokens import authenticate
 from fashionistar_common.testing import assert_problem
@@ -8,7 +10,7 @@ from fashionistar_common.types import Actor, Role
 
 from fashionistar_auth import services
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("role", Role)
@@ -80,6 +82,7 @@ def test_refreshing_gives_the_next_pair_and_spends_the_token(api):
     assert api.post("/refresh", {"refresh": second["refresh"]}).status_code == 200
 
 
+@pytest.mark.django_db(transaction=True)
 def test_many_refreshes_with_one_token_at_once_are_one_success(api, together):
     token = tokens_for(make_user()).refresh
     statuses = together(lambda: api.post("/refresh", {"refresh": token}).status_code, 12)
@@ -152,6 +155,11 @@ def test_a_token_outlives_its_account_but_opens_nothing(api, method):
     user.is_active = False
     user.save()
     assert_problem(api(method, "/me", {} if method == "PATCH" else None, token=token), 401, "invalid_token")
+
+
+def test_an_actor_of_another_kind_has_no_account():
+    with pytest.raises(InvalidTokenError):
+        user_of(Actor(id="5", role=Role.CLIENT))
 
 
 QUERIES = {

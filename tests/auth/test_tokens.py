@@ -14,6 +14,7 @@ from fashionistar_common.http.drf import bearer
 from fashionistar_common.http.ninja import Bearer
 from fashionistar_common.testing import assert_problem
 from fashionistar_common.types import Actor, Role
+from rest_framework_simplejwt import tokens as simplejwt
 
 VENDOR = Actor(id=str(uuid4()), role=Role.VENDOR)
 
@@ -99,6 +100,12 @@ def test_a_refresh_token_is_verified_as_closely(forge):
 def test_what_is_no_text_of_a_token_is_refused(token):
     with pytest.raises(NotAuthenticatedError):
         authenticate(token)
+
+
+def test_the_type_is_verified_even_where_simplejwt_does_not(monkeypatch):
+    monkeypatch.setattr(simplejwt.api_settings, "TOKEN_TYPE_CLAIM", None)
+    with pytest.raises(NotAuthenticatedError):
+        authenticate(forged(token_type="refresh"))
 
 
 @pytest.mark.parametrize("role", Role)
