@@ -3,6 +3,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import async_to_sync, iscoroutinefunction
@@ -30,6 +31,10 @@ class RetryingTask(_Task):
         time_limit: seconds after which a running attempt counts as lost with its worker, and is run again.
     """
 
+    priority: int = 0  # this and the next three have no default in Django 6.0
+    backend: str = "default"
+    queue_name: str = "default"
+    run_after: datetime | None = None
     max_attempts: int = 5
     time_limit: int = 300
 
