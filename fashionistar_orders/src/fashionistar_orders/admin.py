@@ -70,6 +70,9 @@ class VendorOrderInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg
     readonly_fields = ["amount"]
     show_change_link = True
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[VendorOrder]:
+        return super().get_queryset(request).select_related("order")
+
     @admin.display(description=_("subtotal"))
     def amount(self, vendor_order: VendorOrder) -> str:
         return str(vendor_order.subtotal)

@@ -1,5 +1,6 @@
 """System checks: the settings, and whether the catalog they name is one."""
 
+import re
 from typing import Any
 
 from django.core import checks
@@ -17,7 +18,25 @@ def check_orders(**kwargs: Any) -> list[CheckMessage]:
     messages = check_app_settings(conf, prefix="fashionistar_orders")
     if any(message.id == "fashionistar_orders.E002" for message in messages):
         return messages  # values of a wrong type cannot be looked at more closely
-    return messages + _check_catalog()
+    return messages + _check_values() + _check_catalog()
+
+
+def _check_values() -> list[CheckMessage]:
+    rules = {
+        "CURRENCY": (re.fullmatch("[A-Z]{3}", conf.CURRENCY), "is not a currency code such as NGN"),
+        "NUMBER_PREFIX": (
+            re.fullmatch("[A-Za-z0-9]{1,8}", conf.NUMBER_PREFIX),
+            "is not 1 to 8 letters and digits",
+        ),
+        "MAX_QUANTITY": (1 <= conf.MAX_QUANTITY <= 1_000_000, "is not from 1 to 1,000,000"),
+        "MAX_CART_LINES": (conf.MAX_CART_LINES >= 1, "is below 1"),
+        "UNPAID_ORDER_MINUTES": (conf.UNPAID_ORDER_MINUTES >= 1, "is below 1"),
+    }
+    return [
+        Error(f"FASHIONISTAR_ORDERS[{name!r}] {wrong}.", id="fashionistar_orders.E005")
+        for name, (right, wrong) in rules.items()
+        if not right
+    ]
 
 
 def _check_catalog() -> list[CheckMessage]:
