@@ -5,6 +5,7 @@ Locks are taken in one order, product rows before variant rows, each in primary-
 
 from .audit import audit_stock
 from .categories import create_category, update_category
+from .importing import import_products, preview_import
 from .products import (
     add_image,
     archive_product,
@@ -26,6 +27,8 @@ __all__ = [
     "create_category",
     "create_product",
     "create_vendor",
+    "import_products",
+    "preview_import",
     "publish_product",
     "receive_stock",
     "refresh_prices",
