@@ -45,6 +45,8 @@ class CommonSettings(AppSettings):
     MAIL_DIRECTORY: str = ""
     #: Seconds before a failed task's second attempt; doubled for each further one, at most an hour.
     TASK_RETRY_BASE: float = 60.0
+    #: Seconds after which a running task counts as lost with its worker, unless the task says otherwise.
+    TASK_TIME_LIMIT: int = 300
     #: Seconds between two looks for tasks whose worker died.
     TASK_RECLAIM_INTERVAL: float = 5.0
     #: Items on a page when the request does not say.

@@ -155,7 +155,11 @@ SPECTACULAR_SETTINGS = {
 
 # The apps --------------------------------------------------------------------------------------------------------
 
-FASHIONISTAR_COMMON: dict[str, Any] = {"AUTHENTICATOR": "fashionistar_auth.tokens.authenticate"}
+FASHIONISTAR_COMMON: dict[str, Any] = {
+    "AUTHENTICATOR": "fashionistar_auth.tokens.authenticate",
+    "IDEMPOTENCY_LEASE": environ.number("IDEMPOTENCY_LEASE", 60),
+    "TASK_TIME_LIMIT": environ.number("TASK_TIME_LIMIT", 300),
+}
 FASHIONISTAR_ORDERS: dict[str, Any] = {"CATALOG": "config.wiring.catalog"}
 FASHIONISTAR_PAYMENTS: dict[str, Any] = {"ORDERS": "config.wiring.orders"}
 

@@ -7,6 +7,7 @@ from django.apps import apps
 from django.db import transaction
 from django.utils import timezone
 
+from ..conf import conf
 from .retry import RetryingTask
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ def requeue_lost_tasks() -> int:
             except ImportError:
                 continue
             limits = task if isinstance(task, RetryingTask) else RetryingTask(func=task.func)
-            if result.started_at > now - timedelta(seconds=limits.time_limit):
+            if result.started_at > now - timedelta(seconds=limits.time_limit or conf.TASK_TIME_LIMIT):
                 continue
             facts = {"task": result.task_path, "attempt": len(result.worker_ids)}
             if len(result.worker_ids) >= limits.max_attempts:

@@ -28,7 +28,8 @@ class RetryingTask(_Task):
 
     Attributes:
         max_attempts: how often it is tried in all. Each failed attempt stays as a FAILED result with its traceback.
-        time_limit: seconds after which a running attempt counts as lost with its worker, and is run again.
+        time_limit: seconds after which a running attempt counts as lost with its worker, and is run again; by default
+            TASK_TIME_LIMIT.
     """
 
     priority: int = 0  # this and the next three have no default in Django 6.0
@@ -36,7 +37,7 @@ class RetryingTask(_Task):
     queue_name: str = "default"
     run_after: datetime | None = None
     max_attempts: int = 5
-    time_limit: int = 300
+    time_limit: int | None = None
 
     def enqueue(self, *args: Any, **kwargs: Any) -> "TaskResult[..., Any]":
         """Queue the task; the present request id goes with it. Arguments must be JSON-ready."""
@@ -77,7 +78,7 @@ def task(
     queue_name: str = "default",
     priority: int = 0,
     max_attempts: int = 5,
-    time_limit: int = 300,
+    time_limit: int | None = None,
     backend: str = "default",
 ) -> Callable[[Callable[..., Any]], RetryingTask]:
     """Make a module-level function, sync or async, a task with retries; see RetryingTask for the numbers."""
