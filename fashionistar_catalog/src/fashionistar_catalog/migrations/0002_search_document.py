@@ -1,6 +1,6 @@
 """The full-text document of a product, on PostgreSQL only.
 
-A generated column cannot read the names of the vendor and the category, so triggers keep the column. They hold
+A generated column cannot read the names of the vendor and the categories, so triggers keep the column. They hold
 for every writer: services, bulk imports and hand-written SQL. On other databases this migration does nothing.
 """
 
@@ -16,7 +16,8 @@ BEGIN
         || setweight(to_tsvector('english', concat_ws(' ',
             NEW.brand,
             (SELECT name FROM fashionistar_catalog_vendor WHERE id = NEW.vendor_id),
-            (SELECT name FROM fashionistar_catalog_category WHERE id = NEW.category_id))), 'B')
+            (SELECT concat_ws(' ', name, replace(path, '/', ' '))
+                FROM fashionistar_catalog_category WHERE id = NEW.category_id))), 'B')
         || setweight(to_tsvector('english', left(NEW.description, 100000)), 'C');
     RETURN NEW;
 END
@@ -44,8 +45,8 @@ CREATE TRIGGER fashionistar_catalog_vendor_renamed
     EXECUTE FUNCTION fashionistar_catalog_renamed();
 
 CREATE TRIGGER fashionistar_catalog_category_renamed
-    AFTER UPDATE OF name ON fashionistar_catalog_category
-    FOR EACH ROW WHEN (OLD.name IS DISTINCT FROM NEW.name)
+    AFTER UPDATE OF name, path ON fashionistar_catalog_category
+    FOR EACH ROW WHEN ((OLD.name, OLD.path) IS DISTINCT FROM (NEW.name, NEW.path))
     EXECUTE FUNCTION fashionistar_catalog_renamed();
 
 UPDATE fashionistar_catalog_product SET name = name;

@@ -1,6 +1,6 @@
 """Full-text search in PostgreSQL, and what stands in for it elsewhere.
 
-On PostgreSQL the triggers of migration 0002 keep `search_document`: the name weighs A, brand, vendor and category B,
+On PostgreSQL the triggers of migration 0002 keep `search_document`: the name weighs A, brand, vendor and categories B,
 the description C. Elsewhere every word must occur in one of these texts, and relevance counts where.
 """
 
@@ -10,13 +10,13 @@ from operator import add, and_, or_
 from typing import Any
 
 from django.db.models import BooleanField, Case, F, Func, IntegerField, Q, QuerySet, Value, When
-from django.db.models.expressions import Col, Combinable
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast
 
 from ..models import Product
 
 #: Where a word may occur, and how much an occurrence weighs without full-text search.
-TEXTS = {"name": 8, "brand": 4, "vendor__name": 4, "category__name": 4, "description": 1}
+TEXTS = {"name": 8, "brand": 4, "vendor__name": 4, "category__name": 4, "category__path": 2, "description": 1}
 
 
 class SearchDocument(Func):
@@ -27,10 +27,8 @@ class SearchDocument(Func):
 
     def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
         (key,) = self.get_source_expressions()
-        if not isinstance(key, Col):
-            raise TypeError("The search document is a column of the product table.")
-        quote = compiler.quote_name_unless_alias
-        return f"{quote(key.alias)}.{quote('search_document')}", []
+        table, _, _ = compiler.compile(key)[0].rpartition(".")
+        return f"{table}.{connection.ops.quote_name('search_document')}", []
 
 
 class Matches(Func):

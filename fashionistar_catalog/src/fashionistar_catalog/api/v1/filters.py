@@ -59,7 +59,7 @@ def product_filters(parameters: QueryDict) -> ProductFilters:
     Raises:
         InvalidFilterError: with one field error per wrong parameter.
     """
-    filterset = ProductFilterSet(parameters)
+    filterset = ProductFilterSet(parameters, queryset=Product.objects.none())
     if not filterset.is_valid():
         found = filterset.form.errors.get_json_data().items()
         raise InvalidFilterError(

@@ -1,6 +1,5 @@
 from typing import Any
 
-from drf_spectacular.helpers import lazy_serializer
 from fashionistar_common.http.drf import MoneyField
 from rest_framework import serializers
 
@@ -63,7 +62,9 @@ class CategorySerializer(Serializer):
     slug = serializers.CharField()
     name = serializers.CharField()
     product_count = serializers.IntegerField()
-    children = lazy_serializer("fashionistar_catalog.api.v1.serializers.CategorySerializer")(many=True)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {**super().get_fields(), "children": CategorySerializer(many=True)}
 
 
 class CategoryDetailSerializer(CategorySerializer):
