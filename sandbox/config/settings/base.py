@@ -151,6 +151,12 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatus": "fashionistar_orders.types.OrderStatus",
+        "PaymentStatus": "fashionistar_payments.types.PaymentStatus",
+        "Role": "fashionistar_auth.models.User.Role",
+        "SelfRegisteredRole": "fashionistar_auth.api.v1.serializers.SELF_REGISTERED",
+    },
 }
 
 # The apps --------------------------------------------------------------------------------------------------------

@@ -129,7 +129,11 @@ def bearer(*roles: Role) -> type[_ActorAuthentication]:
 class _BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = _ActorAuthentication
     match_subclasses = True
-    name = "bearer"
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """One scheme per audience."""
+        return "_".join(["bearer", *self.target.roles])
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
