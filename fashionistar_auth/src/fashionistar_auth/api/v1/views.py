@@ -28,7 +28,9 @@ def _tokens(pair: TokenPair) -> Response:
 
 @extend_schema(tags=["auth"])
 class Register(ApiView):
-    @extend_schema(summary="Register", request=bodies.RegisterIn, responses={201: bodies.RegistrationOut})
+    @extend_schema(
+        operation_id="register", summary="Register", request=bodies.RegisterIn, responses={201: bodies.RegistrationOut}
+    )
     def post(self, request: Request) -> Response:
         """Make an account and have a code mailed. The answer is the same for an address that has an account."""
         data = _parse(bodies.RegisterIn, request)
@@ -39,7 +41,9 @@ class Register(ApiView):
 @extend_schema(tags=["auth"])
 @method_decorator(transaction.non_atomic_requests, name="dispatch")  # a wrong code is counted, come what may
 class VerifyEmail(ApiView):
-    @extend_schema(summary="Verify an address", request=bodies.VerifyEmailIn, responses=bodies.UserOut)
+    @extend_schema(
+        operation_id="verify_email", summary="Verify an address", request=bodies.VerifyEmailIn, responses=bodies.UserOut
+    )
     def post(self, request: Request) -> Response:
         """Spend the mailed code."""
         return Response(bodies.UserOut(services.verify_email(**_parse(bodies.VerifyEmailIn, request))).data)
@@ -48,6 +52,7 @@ class VerifyEmail(ApiView):
 @extend_schema(tags=["auth"])
 class ResendVerification(ApiView):
     @extend_schema(
+        operation_id="resend_verification",
         summary="Ask for a new code",
         request=bodies.ResendVerificationIn,
         responses={202: bodies.ResendVerificationOut},
@@ -60,7 +65,7 @@ class ResendVerification(ApiView):
 
 @extend_schema(tags=["auth"])
 class Login(ApiView):
-    @extend_schema(summary="Log in", request=bodies.LoginIn, responses=bodies.TokenPairOut)
+    @extend_schema(operation_id="login", summary="Log in", request=bodies.LoginIn, responses=bodies.TokenPairOut)
     def post(self, request: Request) -> Response:
         """Exchange address and password for tokens."""
         return _tokens(services.login(**_parse(bodies.LoginIn, request)))
@@ -68,7 +73,9 @@ class Login(ApiView):
 
 @extend_schema(tags=["auth"])
 class Refresh(ApiView):
-    @extend_schema(summary="Refresh the tokens", request=bodies.RefreshIn, responses=bodies.TokenPairOut)
+    @extend_schema(
+        operation_id="refresh", summary="Refresh the tokens", request=bodies.RefreshIn, responses=bodies.TokenPairOut
+    )
     def post(self, request: Request) -> Response:
         """Exchange a refresh token, once, for the next pair."""
         return _tokens(services.refresh(**_parse(bodies.RefreshIn, request)))
@@ -79,12 +86,14 @@ class Me(ApiView):
     authentication_classes = [bearer()]
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(summary="Who I am", responses=bodies.UserOut)
+    @extend_schema(operation_id="me", summary="Who I am", responses=bodies.UserOut)
     def get(self, request: Request) -> Response:
         """The account that the token belongs to."""
         return Response(bodies.UserOut(selectors.user_of(actor_of(request._request))).data)
 
-    @extend_schema(summary="Change my names", request=bodies.ProfileIn, responses=bodies.UserOut)
+    @extend_schema(
+        operation_id="update_me", summary="Change my names", request=bodies.ProfileIn, responses=bodies.UserOut
+    )
     def patch(self, request: Request) -> Response:
         """Change what is sent, leave the rest."""
         changes = _parse(bodies.ProfileIn, request)

@@ -1,6 +1,6 @@
 from django.db.models import QuerySet
 from django.utils.functional import cached_property
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from fashionistar_common.http.drf import ApiView, PagedListView
 from fashionistar_common.http.pagination import Keyset
 from rest_framework.request import Request
@@ -19,7 +19,7 @@ from .serializers import (
 )
 
 
-@extend_schema(operation_id="list_products", tags=["catalog"])
+@extend_schema_view(get=extend_schema(operation_id="list_products", tags=["catalog"]))
 class Products(PagedListView):
     """Products on sale."""
 
@@ -60,7 +60,7 @@ class CategoryDetail(ApiView):
         return Response(CategoryDetailSerializer(selectors.category_node(slug)).data)
 
 
-@extend_schema(operation_id="list_vendors", tags=["catalog"])
+@extend_schema_view(get=extend_schema(operation_id="list_vendors", tags=["catalog"]))
 class Vendors(PagedListView):
     """The shops of the marketplace."""
 

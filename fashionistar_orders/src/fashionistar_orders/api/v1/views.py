@@ -53,7 +53,7 @@ class CartDetail(ClientView):
         """The open cart, at present prices."""
         return _cart(cart_for_customer(actor_of(request).id))
 
-    @extend_schema(operation_id="clear_cart", responses=CartSerializer, tags=["orders"])
+    @extend_schema(operation_id="clear_cart", responses={200: CartSerializer}, tags=["orders"])
     def delete(self, request: Request) -> Response:
         """Take everything out of the cart."""
         return _cart(services.clear_cart(actor=actor_of(request)))
@@ -75,7 +75,7 @@ class CartLineDetail(ClientView):
         body = _input(SetLineSerializer, request)
         return _cart(services.set_line(actor=actor_of(request), sku=sku, **body))
 
-    @extend_schema(operation_id="remove_line", responses=CartSerializer, tags=["orders"])
+    @extend_schema(operation_id="remove_line", responses={200: CartSerializer}, tags=["orders"])
     def delete(self, request: Request, sku: str) -> Response:
         """Take a SKU out of the cart."""
         return _cart(services.remove_line(actor=actor_of(request), sku=sku))

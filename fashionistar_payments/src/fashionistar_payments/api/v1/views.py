@@ -3,7 +3,7 @@
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from fashionistar_common.http.drf import ApiView, IsAuthenticated, PagedListView, actor_of, bearer, idempotent
 from fashionistar_common.types import Role
 from rest_framework.request import Request
@@ -13,8 +13,9 @@ from ... import selectors, services
 from .serializers import PaymentIn, PaymentOut, WebhookOut
 
 
+@extend_schema_view(get=extend_schema(operation_id="payments"))
 class Payments(PagedListView):
-    """The client's payments."""
+    """The client's payments, newest first."""
 
     authentication_classes = [bearer(Role.CLIENT)]
     permission_classes = [IsAuthenticated]
@@ -24,7 +25,7 @@ class Payments(PagedListView):
     def get_queryset(self) -> Any:
         return selectors.payments_of(actor_of(self.request))
 
-    @extend_schema(request=PaymentIn, responses={201: PaymentOut})
+    @extend_schema(operation_id="create_payment", request=PaymentIn, responses={201: PaymentOut})
     @idempotent
     def post(self, request: Request) -> Response:
         """Start paying an order."""
@@ -35,12 +36,12 @@ class Payments(PagedListView):
 
 
 class PaymentDetail(ApiView):
-    """One payment of the client's."""
+    """One of the client's payments."""
 
     authentication_classes = [bearer(Role.CLIENT)]
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(responses=PaymentOut)
+    @extend_schema(operation_id="payment", responses=PaymentOut)
     def get(self, request: Request, public_id: str) -> Response:
         return Response(PaymentOut(selectors.payment_of(actor_of(request), public_id)).data)
 
@@ -48,7 +49,7 @@ class PaymentDetail(ApiView):
 class Webhook(ApiView):
     """Where a gateway reports. Its signature is its identity."""
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses=WebhookOut)
+    @extend_schema(operation_id="webhook", request=OpenApiTypes.OBJECT, responses=WebhookOut)
     def post(self, request: Request, provider: str) -> Response:
         receipt = services.receive_webhook(provider=provider, body=request.body, headers=request.headers)
         return Response(WebhookOut(receipt).data)
