@@ -32,7 +32,7 @@ check:  ## Format, lint, types, import contracts, lock file, migrations, Django'
 	$(IN) lint-imports
 	$(IN) uv lock --check
 	$(IN) env DATABASE_URL=sqlite:// $(MANAGE) makemigrations --check --dry-run
-	$(IN) env DATABASE_URL=sqlite:// $(MANAGE) check --fail-level WARNING
+	$(IN) $(MANAGE) check --fail-level WARNING
 	$(IN) env $(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
 
 matrix:  ## Test the built wheels on every supported Python and Django

@@ -16,9 +16,13 @@ def main() -> None:
     for package in PACKAGES:
         if importlib.import_module(f"fashionistar_{package}").__file__ is None:
             sys.exit(f"fashionistar_{package} is not installed: run `make run` or `uv sync` first.")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"The settings are not complete. {error}")
 
 
 if __name__ == "__main__":

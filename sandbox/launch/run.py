@@ -1,4 +1,7 @@
-"""``make run``: the whole platform on this machine, until Ctrl-C."""
+"""``make run``: the whole platform on this machine, until Ctrl-C.
+
+``PORT`` is where it listens (8000), ``RUN_DIR`` where the data is kept (``.run`` of this repository).
+"""
 
 import fcntl
 import os
@@ -15,7 +18,7 @@ from launch import processes
 from launch.errors import LaunchError
 from launch.running import Platform, running_platform
 
-STATE = Path(__file__).resolve().parents[2] / ".run"
+STATE = Path(os.environ.get("RUN_DIR") or Path(__file__).resolve().parents[2] / ".run")
 LEFTOVER_SECONDS = 10
 
 
@@ -37,7 +40,7 @@ def main() -> int:
         signal.signal(number, stop)
     try:
         port = _port()
-        STATE.mkdir(exist_ok=True)
+        STATE.mkdir(parents=True, exist_ok=True)
         with _only_one(STATE / "lock") as left_over:
             _require_free(port, patience=LEFTOVER_SECONDS if left_over else 0)
             print("Starting PostgreSQL, Valkey, the server, a worker and the event relay ...", flush=True)
@@ -51,7 +54,7 @@ def main() -> int:
     except LaunchError as error:
         print(error, file=sys.stderr)
         return 1
-    print("Stopped; the data is kept in .run.")
+    print(f"Stopped; the data is kept in {STATE}.")
     return 0
 
 
@@ -106,7 +109,7 @@ def _banner(platform: Platform) -> str:
     API docs    {platform.url}/api/v2/docs   {platform.url}/api/v1/docs
     Admin       {platform.url}/admin/
     Mail        {platform.mail_directory}
-  Ctrl-C stops it; the data stays in .run.
+  Ctrl-C stops it; the data stays in {STATE}.
 """
 
 
