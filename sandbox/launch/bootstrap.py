@@ -17,11 +17,15 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 try:
     import fcntl
 except ImportError:  # not on this system
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".run"
@@ -36,7 +40,7 @@ class BootstrapError(Exception):
     """The environment cannot be made; the message is one sentence that says why and what to do."""
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     """Prepare the environment and replace this process by the command."""
     option = arguments[0] if arguments[:1] in (["--only-run"], ["--all-pythons"]) else ""
     command = arguments[1:] if option else arguments
@@ -61,7 +65,7 @@ def main(arguments):
     os.execve(program, command, environment)  # noqa: S606 - becoming the command is the purpose
 
 
-def prepare(only_run):
+def prepare(only_run: bool) -> None:
     """Install what the lock file says, unless that was done.
 
     Args:
@@ -82,7 +86,7 @@ def prepare(only_run):
         say("Installing the packages of uv.lock into .venv ...")
         if VENV.is_dir():
             STAMP.unlink(missing_ok=True)
-        sync = [uv, "sync", "--frozen", "--compile-bytecode", *python, *groups]
+        sync: list[str | Path] = [uv, "sync", "--frozen", "--compile-bytecode", *python, *groups]
         problem = run(sync)
         if problem and configured_index():
             problem = install_from_index(uv, python, groups)
@@ -91,7 +95,7 @@ def prepare(only_run):
         STAMP.write_text(f"{'run' if only_run else 'all'} {wanted}\n")
 
 
-def fingerprint():
+def fingerprint() -> str:
     """Return a digest of everything that decides what is installed."""
     digest = hashlib.sha256(str(ROOT).encode())
     for path in [ROOT / "uv.lock", ROOT / "pyproject.toml", *sorted(ROOT.glob("fashionistar_*/pyproject.toml"))]:
@@ -99,7 +103,7 @@ def fingerprint():
     return digest.hexdigest()
 
 
-def is_installed(wanted, only_run):
+def is_installed(wanted: str, only_run: bool) -> bool:
     """Whether .venv holds what is wanted, or more."""
     try:
         extent, found = STAMP.read_text().split()
@@ -108,7 +112,7 @@ def is_installed(wanted, only_run):
     return found == wanted and (only_run or extent == "all") and (VENV / "bin" / "python").exists()
 
 
-def find_uv():
+def find_uv() -> str:
     """Return a uv that works: from PATH, from where its installer puts it, or our own, installed by pip."""
     own = STATE / "uv" / "bin" / "uv"
     home = Path.home()
@@ -126,9 +130,9 @@ def find_uv():
     return str(own)
 
 
-def find_python(uv):
+def find_python(uv: str) -> str:
     """Return the path of a supported Python, or the version that uv shall fetch."""
-    found = {}
+    found: dict[tuple[int, ...] | None, str] = {}
     names = [shutil.which(f"python{major}.{minor}") for major, minor in SUPPORTED]
     for candidate in [*names, *pyenv_pythons(), sys.executable]:
         if candidate:
@@ -148,7 +152,7 @@ def find_python(uv):
     return wanted
 
 
-def every_python():
+def every_python() -> list[Path]:
     """Return an interpreter of each supported version that is here or that uv can fetch."""
     found = pyenv_pythons()
     uv = find_uv()
@@ -157,22 +161,23 @@ def every_python():
         here = [python for python in [*found, shutil.which(name)] if python and version_of(python) == version]
         command = [uv, "python", "find", "--managed-python", name[6:]]
         if not here and (not run(command) or not run([uv, "python", "install", name[6:]])):
-            found.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+            answer = subprocess.run(command, capture_output=True, text=True, check=True)
+            found.append(Path(answer.stdout.strip()))
         elif not here:
             say(f"There is no {name} on this machine, and uv could not fetch it.")
     return found
 
 
-def pyenv_pythons():
+def pyenv_pythons() -> list[Path]:
     """Return pyenv's interpreters, newest first. Its shims on PATH answer only for the version that is switched on."""
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    found = []
+    found: list[Path] = []
     for major, minor in SUPPORTED:
         found += sorted(root.glob(f"versions/{major}.{minor}.*/bin/python{major}.{minor}"), reverse=True)
     return found
 
 
-def version_of(python):
+def version_of(python: str | Path) -> tuple[int, ...] | None:
     """Return (major, minor) of an interpreter that works, else None."""
     if not os.access(python, os.X_OK):
         return None
@@ -184,7 +189,7 @@ def version_of(python):
         return None
 
 
-def use_writable_cache():
+def use_writable_cache() -> None:
     """Give uv a place for its files when the user's home is not one, as for nobody."""
     home = Path.home()
     if not (os.access(home, os.W_OK) or os.environ.get("XDG_CACHE_HOME")):
@@ -192,7 +197,7 @@ def use_writable_cache():
         os.environ.setdefault("UV_PYTHON_INSTALL_DIR", str(STATE / "python"))
 
 
-def configured_index():
+def configured_index() -> str:
     """Return the package index that this machine is set up to use, or an empty string."""
     for name in INDEX_VARIABLES:
         if os.environ.get(name):
@@ -202,18 +207,28 @@ def configured_index():
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def install_from_index(uv, python, groups):
+def install_from_index(uv: str, python: list[str], groups: list[str]) -> str:
     """Install the locked versions from the configured index, as the lock file's own cannot be reached."""
     say("The lock file's index cannot be used; trying the configured one ...")
     pins = STATE / "requirements.txt"
     groups = [option for option in groups if option != "--inexact"]
-    export = [uv, "export", "--frozen", "--quiet", *groups, "--output-file", pins]
-    environment = [uv, "venv", "--allow-existing", *python, VENV]
-    install = [uv, "pip", "sync", "--compile-bytecode", "--python", VENV, "--default-index", configured_index(), pins]
+    export: list[str | Path] = [uv, "export", "--frozen", "--quiet", *groups, "--output-file", pins]
+    environment: list[str | Path] = [uv, "venv", "--allow-existing", *python, VENV]
+    install: list[str | Path] = [
+        uv,
+        "pip",
+        "sync",
+        "--compile-bytecode",
+        "--python",
+        VENV,
+        "--default-index",
+        configured_index(),
+        pins,
+    ]
     return run(export) or run(environment) or run(install)
 
 
-def run(command):
+def run(command: Sequence[str | Path]) -> str:
     """Run a program and return its output if it failed, else an empty string."""
     try:
         done = subprocess.run(
@@ -235,7 +250,7 @@ def run(command):
     return (output.strip() or f"{command[0]} failed") if failed else ""
 
 
-def explain(problem):
+def explain(problem: str) -> str:
     """Return one sentence about uv's failure."""
     network = ("dns", "connect", "timed out", "timeout", "tls", "certificate", "failed to fetch", "failed to download")
     if any(word in problem.lower() for word in network):
@@ -246,7 +261,7 @@ def explain(problem):
     return f"The packages could not be installed ({last_line(problem)}); all of it is in {LOG}."
 
 
-def last_line(output):
+def last_line(output: str) -> str:
     """Return the last thing a program said, without decoration."""
     lines = [line.strip(" \t│├╰─▶\u00d7·") for line in output.splitlines()]
     lines = [line for line in lines if line and not line.startswith(("hint:", "help:", "[notice]"))]
@@ -254,7 +269,7 @@ def last_line(output):
 
 
 @contextmanager
-def one_at_a_time():
+def one_at_a_time() -> Iterator[None]:
     """Keep a second `make` from installing into the same folder at the same time."""
     with (STATE / "bootstrap.lock").open("w") as lock:
         if fcntl:
@@ -262,7 +277,7 @@ def one_at_a_time():
         yield
 
 
-def say(message):
+def say(message: str) -> None:
     """Tell a person what takes time."""
     print(message, file=sys.stderr, flush=True)
 

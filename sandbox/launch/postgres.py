@@ -115,7 +115,7 @@ class Postgres:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise LaunchError(f"PostgreSQL did not start; its log says: {last_lines(self.log)}")
             time.sleep(0.01)
-        psql = [self.programs / "psql", "-XqAt", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
+        psql = [str(self.programs / "psql"), "-XqAt", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
         query = f"select 1 from pg_database where datname = '{DATABASE}'"  # noqa: S608 - a constant
         answer = subprocess.run([*psql, "-c", query], capture_output=True, text=True, check=True)
         if not answer.stdout.strip():
