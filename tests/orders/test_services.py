@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from fashionistar_common.exceptions import NotFoundError
 from fashionistar_common.money import Money
 from fashionistar_common.testing import published
 from fashionistar_common.types import Actor, Role
@@ -23,6 +24,7 @@ from fashionistar_orders.exceptions import (
 )
 from fashionistar_orders.models import Cart, CartLine, Order, OrderLine, VendorOrder
 from fashionistar_orders.selectors import payable_order
+from fashionistar_orders.services import cancellation
 from fashionistar_orders.tasks import cancel_unpaid
 from fashionistar_orders.testing import ADDRESS, FakeCatalog, make_cart, make_client, make_order
 from fashionistar_orders.types import PaymentOutcome
@@ -264,6 +266,34 @@ def test_old_unpaid_orders_are_cancelled_and_no_others(
     assert shop.stock("DRESS") == 8
     assert [order.status for order in Order.objects.order_by("pk")] == ["placed", "paid", "cancelled"]
     assert [told["reason"] for told in published("orders.order_cancelled")] == ["unpaid"]
+
+
+def test_an_order_that_is_paid_while_the_list_is_worked_through_stays_paid(
+    old_orders: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancellation, "unpaid_orders", lambda older_than: Order.objects.order_by("pk"))
+    pay(old_orders[0], "pay-2")
+    assert services.cancel_unpaid_orders(older_than=timedelta(minutes=60)) == [old_orders[2].number]
+    assert [order.status for order in Order.objects.order_by("pk")] == ["paid", "paid", "cancelled"]
+
+
+def test_one_order_that_cannot_be_cancelled_does_not_hold_up_the_others(
+    old_orders: list[Order], shop: FakeCatalog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    Order.objects.filter(status="placed").update(placed_at=timezone.now() - timedelta(minutes=61))
+    stuck, fine = old_orders[0], old_orders[2]
+    return_stock = shop.return_stock
+
+    def refuse(quantities: dict[str, int], *, reference: str) -> None:
+        if reference == stuck.number:
+            raise NotFoundError("There is no variant with this SKU any more.")
+        return_stock(quantities, reference=reference)
+
+    monkeypatch.setattr(shop, "return_stock", refuse)
+    assert services.cancel_unpaid_orders(older_than=timedelta(minutes=60)) == [fine.number]
+    stuck.refresh_from_db()
+    assert stuck.status == "placed"
+    assert "could not be cancelled" in caplog.text
 
 
 def test_the_command_refuses_an_age_that_is_none() -> None:

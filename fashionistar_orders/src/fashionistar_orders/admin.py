@@ -7,10 +7,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from fashionistar_common.exceptions import FashionistarError
 from fashionistar_common.types import Actor, Role
 
 from . import services
-from .exceptions import OrderError
 from .models import Cart, CartLine, Order, OrderLine, VendorOrder
 from .types import OrderStatus
 
@@ -103,12 +103,13 @@ class OrderAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
         for number in queryset.order_by("pk").values_list("number", flat=True):
             try:
                 services.cancel_order(number, actor=staff)
-            except OrderError as error:
+            except FashionistarError as error:
                 self.message_user(request, error.detail, messages.ERROR)
             else:
                 cancelled += 1
-        done = ngettext("%d order is cancelled.", "%d orders are cancelled.", cancelled)
-        self.message_user(request, done % cancelled, messages.SUCCESS)
+        if cancelled:
+            done = ngettext("%d order is cancelled.", "%d orders are cancelled.", cancelled)
+            self.message_user(request, done % cancelled, messages.SUCCESS)
 
 
 class OrderLineInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]

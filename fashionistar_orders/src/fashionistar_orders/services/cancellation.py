@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 from fashionistar_common.events import event_bus
+from fashionistar_common.exceptions import FashionistarError
 from fashionistar_common.types import Actor, Role
 
 from ..events import OrderCancelled
@@ -46,19 +47,28 @@ def cancel_order(number: str, *, actor: Actor) -> Order:
 def cancel_unpaid_orders(*, older_than: timedelta) -> list[str]:
     """Cancel the orders that have waited longer than this for their money; returns their numbers.
 
-    Each order is a transaction of its own. One that is paid in the meantime stays paid.
+    Each order is a transaction of its own. One that is paid in the meantime stays paid; one that cannot be cancelled is
+    logged and left, and does not stand in the way of the others.
     """
     cancelled = []
-    for pk in list(unpaid_orders(older_than).values_list("pk", flat=True)):
-        with transaction.atomic():
-            order = Order.objects.select_for_update().get(pk=pk)
-            if not can_become(order.status, OrderStatus.CANCELLED):
-                continue
-            _cancel(order, CancellationReason.UNPAID)
-        cancelled.append(order.number)
+    for pk, number in list(unpaid_orders(older_than).values_list("pk", "number")):
+        try:
+            if _cancel_if_unpaid(pk):
+                cancelled.append(number)
+        except FashionistarError:
+            logger.exception("unpaid order could not be cancelled", extra={"order_number": number})
     if cancelled:
         logger.info("unpaid orders cancelled", extra={"count": len(cancelled)})
     return cancelled
+
+
+@transaction.atomic
+def _cancel_if_unpaid(pk: int) -> bool:
+    order = Order.objects.select_for_update().get(pk=pk)
+    if not can_become(order.status, OrderStatus.CANCELLED):
+        return False
+    _cancel(order, CancellationReason.UNPAID)
+    return True
 
 
 def _cancel(order: Order, reason: CancellationReason) -> None:

@@ -1,23 +1,16 @@
 """The bodies of v2."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from fashionistar_common.http.ninja import PageQuery
+from fashionistar_common.http.ninja import PageQuery, Timestamp
+from fashionistar_common.http.ninja import Text as StorableText
 from fashionistar_common.money import Money
 from ninja import Field, Schema
-from pydantic import AfterValidator, BaseModel, PlainSerializer, StrictInt, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, StrictInt, StringConstraints
 
 from ...types import OrderStatus
-
-
-def _storable(text: str) -> str:
-    """Refuse what JSON can spell and PostgreSQL does not keep: NUL and halves of surrogate pairs."""
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("Null and surrogate characters are not allowed.")
-    return text
 
 
 def _email(text: str) -> str:
@@ -28,16 +21,8 @@ def _email(text: str) -> str:
     return text
 
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_storable)]
+Text = Annotated[StorableText, StringConstraints(strip_whitespace=True)]
 Email = Annotated[Text, Field(max_length=254), AfterValidator(_email)]
-
-
-def _in_utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-# To the microsecond, as v1 writes it; Django's encoder would cut it to milliseconds.
-Timestamp = Annotated[datetime, PlainSerializer(_in_utc), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 class Address(BaseModel):
