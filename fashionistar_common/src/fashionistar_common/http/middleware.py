@@ -4,6 +4,7 @@ import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from contextvars import Token
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -53,14 +54,13 @@ class RequestIDMiddleware(_Middleware):
     The name is in `context.request_id` while the request runs, and in the answer.
     """
 
-    def before(self, request: HttpRequest) -> str:
+    def before(self, request: HttpRequest) -> Token[str]:
         given = request.headers.get("X-Request-ID", "")
-        name = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        request_id.set(name)
-        return name
+        return request_id.set(given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex)
 
     def after(self, request: HttpRequest, response: HttpResponseBase, state: Any) -> HttpResponseBase:
-        response["X-Request-ID"] = state
+        response["X-Request-ID"] = request_id.get()
+        request_id.reset(state)
         return response
 
 

@@ -2,7 +2,8 @@
 
 import functools
 from collections.abc import Callable, Coroutine
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import PermissionDenied
@@ -13,6 +14,7 @@ from ninja.decorators import decorate_view
 from ninja.errors import HttpError, ValidationError
 from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
+from pydantic import AfterValidator, PlainSerializer, WithJsonSchema
 
 from ..exceptions import FashionistarError, FieldError, PermissionDeniedError
 from ..types import Actor, Role
@@ -27,11 +29,29 @@ __all__ = [
     "Page",
     "PageQuery",
     "Problem",
+    "Text",
+    "Timestamp",
     "actor_of",
     "idempotent",
     "install_problem_handlers",
     "paged",
 ]
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("Null and surrogate characters are not allowed.")
+    return text
+
+
+def _in_utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+#: Text that a database keeps: without NUL and halves of surrogate pairs, which JSON can spell. DRF refuses them, too.
+Text = Annotated[str, AfterValidator(_storable)]
+#: A moment, to the microsecond and as DRF writes it; Django's JSON encoder would cut it to milliseconds.
+Timestamp = Annotated[datetime, PlainSerializer(_in_utc), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 class ProblemField(Schema):

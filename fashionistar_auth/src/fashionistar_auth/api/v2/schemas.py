@@ -1,29 +1,17 @@
 """The bodies of v2; the same as those of v1."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
+from fashionistar_common.http.ninja import Text, Timestamp
 from fashionistar_common.types import Role
 from ninja import Schema
-from pydantic import AfterValidator, Field, PlainSerializer
+from pydantic import Field
 
-
-def _storable(text: str) -> str:
-    """Refuse what JSON can spell and neither a database nor a hash takes: NUL and halves of surrogate pairs."""
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("Null and surrogate characters are not allowed.")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_storable)]
 Required = Annotated[Text, Field(min_length=1)]
 Email = Annotated[Required, Field(max_length=254)]
 Password = Annotated[Required, Field(max_length=1024)]
 Name = Annotated[Text, Field(max_length=100)]
-Timestamp = Annotated[
-    datetime, PlainSerializer(lambda value: value.isoformat().replace("+00:00", "Z"), return_type=str)
-]
 
 
 class RegisterIn(Schema):

@@ -1,21 +1,13 @@
 """The bodies of v2."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
+from fashionistar_common.http.ninja import Timestamp
 from fashionistar_common.money import Money
 from ninja import Field, Schema
-from pydantic import PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import StringConstraints
 
 from ...types import PaymentStatus
-
-
-def _in_utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-# To the microsecond, as v1 writes it; Django's encoder would cut it to milliseconds.
-Timestamp = Annotated[datetime, PlainSerializer(_in_utc), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 class PaymentIn(Schema):
