@@ -35,10 +35,7 @@ def get(request: pytest.FixtureRequest) -> Get:
 def reader(version: str) -> Get:
     def read(path: str, **query: Any) -> Answer:
         address = f"/api/{version}/catalog{path}"
-        if version == "v1":
-            response = Client().get(address, query)
-        else:
-            response = async_to_sync(AsyncClient().get)(address, query)
+        response = Client().get(address, query) if version == "v1" else async_to_sync(AsyncClient().get)(address, query)
         return Answer(response.status_code, response.headers, response.content)
 
     return read

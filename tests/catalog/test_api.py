@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from fashionistar_catalog import services
 from fashionistar_catalog.models import Product
 from fashionistar_catalog.testing import make_category, make_product, make_variant, make_vendor
 from fashionistar_catalog.types import NewVariant
 from fashionistar_common.money import Money
+
+from fashionistar_catalog import services
 
 from .conftest import Get
 
@@ -42,7 +43,9 @@ def shop() -> Product:
     )
     services.update_variant(make_variant(product, sku="IWD-OFF", price="1.00"), is_active=False)
     make_product("A draft", vendor=vendor, published=False)
-    make_product("Raffia hat", vendor=make_vendor("Kofi & Daughters"), variants=[NewVariant(sku="HAT", price=Money(500, "NGN"))])
+    make_product(
+        "Raffia hat", vendor=make_vendor("Kofi & Daughters"), variants=[NewVariant(sku="HAT", price=Money(500, "NGN"))]
+    )
     return product
 
 

@@ -1,11 +1,13 @@
 import pytest
+from django.core.management import call_command
 from django.db import connection
-from fashionistar_catalog import services
 from fashionistar_catalog.models import Category, Product
 from fashionistar_catalog.selectors import published_products
 from fashionistar_catalog.selectors.search import search
 from fashionistar_catalog.testing import make_category, make_product, make_vendor
 from fashionistar_catalog.types import ProductFilters
+
+from fashionistar_catalog import services
 
 pytestmark = pytest.mark.django_db
 
@@ -18,7 +20,9 @@ def shop() -> None:
     shirts = make_category("Shirts", parent=men)
     eko, kofi = make_vendor("Eko Atelier"), make_vendor("Kofi")
     make_product("Wrap dress", vendor=eko, category=dresses, brand="Eko", price="120.00", stock=0)
-    make_product("Linen shirt", vendor=eko, category=shirts, brand="Eko", price="80.00", description="Goes with a dress.")
+    make_product(
+        "Linen shirt", vendor=eko, category=shirts, brand="Eko", price="80.00", description="Goes with a dress."
+    )
     make_product("Kente scarf", vendor=kofi, category=women, brand="Kofi", price="40.00")
     make_product("Raffia hat", vendor=kofi, brand="Sun & Sea", price="30.00", currency="GHS")
     make_product("Dressing gown", vendor=kofi, brand="Kofi", price="60.00", published=False)
@@ -86,3 +90,13 @@ def test_a_search_reads_the_index(shop: None) -> None:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
     plan = search(Product.objects.all(), "dress").order_by().explain()
     assert "catalog_product_search" in plan
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_search_document_can_be_taken_away_and_built_again() -> None:
+    make_product("Kente scarf")
+    try:
+        call_command("migrate", "fashionistar_catalog", "0001", verbosity=0)
+    finally:
+        call_command("migrate", "fashionistar_catalog", verbosity=0)
+    assert slugs(q="scarf") == ["kente-scarf"]

@@ -81,7 +81,7 @@ def update_product(product: Product, **changes: Unpack[ProductChanges]) -> Produ
 
 
 @transaction.atomic
-def add_image(product: Product, *, url: str = "", file: File[bytes] | None = None, alt: str = "") -> ProductImage:
+def add_image(product: Product, *, url: str = "", file: "File[bytes] | None" = None, alt: str = "") -> ProductImage:
     """Add a picture behind the others: an address elsewhere or a file for the default storage, not both."""
     last = product.images.aggregate(last=Max("position"))["last"]
     position = 0 if last is None else last + 1
