@@ -24,6 +24,7 @@ INSTALLED_APPS = [
     "fashionistar_orders",
     "fashionistar_payments",
     "config",
+    "shop",
     "django_tasks_db",
     "rest_framework",
     "drf_spectacular",

@@ -1,0 +1,1 @@
+"""The sandbox's own shop: what it sells on the first day."""
