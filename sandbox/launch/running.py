@@ -151,10 +151,9 @@ def running_platform(port: int | None = None, data_dir: Path | None = None) -> I
 
 
 def _schema() -> str:
-    """Return a digest of everything that decides what ``prepare`` does: migrations, seed and Django's version."""
+    """Return a digest of what decides what ``prepare`` does: the migrations, the sandbox and Django's version."""
     digest = sha256(version("django").encode())
-    sources = [*SANDBOX.parent.glob("fashionistar_*/src/*/migrations/*.py"), *SANDBOX.glob("config/management/**/*.py")]
-    sources += [path for path in SANDBOX.glob("fixtures/**/*") if path.is_file()]
-    for path in sorted(sources):
+    sources = [*SANDBOX.parent.glob("fashionistar_*/src/*/migrations/*.py"), *SANDBOX.glob("**/*.py")]
+    for path in sorted([*sources, *SANDBOX.glob("fixtures/**/*.toml")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
