@@ -364,3 +364,11 @@ def test_an_unknown_mapping_names_the_shipped_ones() -> None:
 @pytest.mark.parametrize("name", shipped_mappings())
 def test_the_shipped_mappings_can_be_used(name: str) -> None:
     assert load_mapping(name).source == name.replace("_", "-")
+
+
+def test_the_mapping_in_the_guide_can_be_used(tmp_path: Path) -> None:
+    guide = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "import-products.md"
+    example = guide.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    path = tmp_path / "feed.toml"
+    path.write_text(example, encoding="utf-8")
+    assert load_mapping(str(path)).source == "feed"
