@@ -205,7 +205,7 @@ def confirmed_order(path: Path, orders: dict[str, str]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0] if __doc__ else None)
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--customers", type=int, default=3, help="at the same time")
+    parser.add_argument("--customers", type=int, default=4, help="at the same time")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     options = parser.parse_args()
     os.environ |= ENVIRONMENT
@@ -221,6 +221,7 @@ def main() -> int:
 
         make_product(sku=PLENTY, stock=STOCK)
         make_product(sku=SCARCE, stock=1)
+        platform.commands["worker"] += ["--verbosity", "0"]
         running, results = threading.Event(), list[tuple[str, int, str]]()
         running.set()
         with ThreadPoolExecutor(options.customers) as customers:
