@@ -20,6 +20,7 @@ from launch.running import Platform, running_platform
 
 STATE = Path(os.environ.get("RUN_DIR") or Path(__file__).resolve().parents[2] / ".run")
 LEFTOVER_SECONDS = 10
+ADMINISTRATOR = "admin@fashionistar.example, password fashionistar"  # whom the seed creates
 
 
 class StoppedError(Exception):
@@ -107,7 +108,7 @@ def _banner(platform: Platform) -> str:
   Fashionistar is up.
     API v2      {platform.url}/api/v2/catalog/products
     API docs    {platform.url}/api/v2/docs   {platform.url}/api/v1/docs
-    Admin       {platform.url}/admin/
+    Admin       {platform.url}/admin/   {ADMINISTRATOR}
     Mail        {platform.mail_directory}
   Ctrl-C stops it; the data stays in {STATE}.
 """

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from launch.processes import free_port
+from shop.seeding import ADMIN_EMAIL, ADMIN_PASSWORD
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,6 +25,7 @@ def test_one_signal_stops_everything_and_the_next_start_finds_its_data(tmp_path:
     port = free_port()
     with _running(tmp_path, port) as run:
         assert b'"results"' in _get(port, "/api/v2/catalog/products")
+        assert f"{ADMIN_EMAIL}, password {ADMIN_PASSWORD}\n" in _said(run)
         assert (
             _second_run(tmp_path, free_port())
             == f"It already runs from this folder (process {run.pid}): stop that first.\n"
@@ -48,7 +50,7 @@ def test_after_a_kill_the_next_start_works(tmp_path: Path) -> None:
         run.kill()
         run.wait(60)
     with _running(tmp_path, port) as run:
-        assert b'"results"' in _get(port, "/api/v2/catalog/products")
+        assert b'"slug"' in _get(port, "/api/v2/catalog/products")
         run.send_signal(signal.SIGTERM)
         assert run.wait(60) == 0
     assert _processes_of(tmp_path) == []

@@ -45,9 +45,7 @@ class ProductFilterSet(FilterSet):
     min_price = filters.CharFilter(label="Decimal amount in `currency`, inclusive.")
     max_price = filters.CharFilter(label="Decimal amount in `currency`, inclusive.")
     currency = filters.CharFilter(label="ISO 4217 code.")
-    in_stock = filters.TypedChoiceFilter(
-        choices=[("true", "true"), ("false", "false")], coerce="true".__eq__, empty_value=None
-    )
+    in_stock = filters.ChoiceFilter(choices=[("true", "true"), ("false", "false")], label="Anything left, or sold out.")
     sort = filters.ChoiceFilter(
         choices=[(sort.value, sort.value) for sort in Sort], label="By default relevance with `q`, else newest."
     )
