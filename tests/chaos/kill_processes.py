@@ -31,7 +31,13 @@ PLENTY, SCARCE = "CHAOS-PLENTY", "CHAOS-SCARCE"
 STOCK = 100_000
 SETTLE_SECONDS = 90
 # Short, so that what a killed process held is free again within the run.
-ENVIRONMENT = {"IDEMPOTENCY_LEASE": "2", "TASK_TIME_LIMIT": "3", "LOG_LEVEL": "ERROR", "DEBUG": "0"}
+ENVIRONMENT = {
+    "DJANGO_SETTINGS_MODULE": "config.settings.development",
+    "IDEMPOTENCY_LEASE": "2",
+    "TASK_TIME_LIMIT": "3",
+    "LOG_LEVEL": "ERROR",
+    "DEBUG": "0",
+}
 
 
 class Customer:

@@ -9,7 +9,7 @@ import pytest
 
 @pytest.mark.slow
 def test_killed_processes_lose_and_double_nothing():
-    program = Path(__file__).with_name("kill_processes.py")
-    done = subprocess.run([sys.executable, program, "--kills", "6"], capture_output=True, text=True, timeout=110)
+    command = [sys.executable, Path(__file__).with_name("kill_processes.py"), "--kills", "6"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every order has its events and its one mail" in done.stdout
