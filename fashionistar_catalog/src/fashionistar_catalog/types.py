@@ -136,13 +136,14 @@ class ProductFilters:
         min_price: str | None = None,
         max_price: str | None = None,
         currency: str | None = None,
-        in_stock: bool | None = None,
+        in_stock: str | None = None,
         sort: str | None = None,
     ) -> Self:
         """Build the filters from the parameters of a request; both API versions do it here.
 
-        Amounts are decimal strings such as `"129.00"`, in `currency` or else in the setting CURRENCY. Without a sort,
-        a search is sorted by relevance and anything else by newest.
+        The faces have checked `in_stock` ("true" or "false") and `sort`. Amounts are decimal strings like `"129.00"`,
+        in `currency` or else in the setting CURRENCY. Without a sort, a search is sorted by relevance and anything else
+        by newest.
 
         Raises:
             InvalidFilterError: with one field error per wrong parameter.
@@ -178,7 +179,7 @@ class ProductFilters:
             min_price=lowest,
             max_price=highest,
             currency=currency or (conf.CURRENCY if lowest is not None or highest is not None else ""),
-            in_stock=in_stock,
+            in_stock=in_stock == "true" if in_stock else None,
             sort=Sort(sort) if sort else Sort.RELEVANCE if words else Sort.NEWEST,
         )
 

@@ -1,7 +1,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models.lookups import IsNull
 
 from ..exceptions import ProductNotFoundError
 from ..models import Product, ProductImage, Variant
@@ -20,10 +21,15 @@ ORDERINGS: Mapping[Sort, tuple[str, ...]] = {
 }
 
 
+#: What is left of a product.
+LEFT = Variant.objects.filter(product=OuterRef("pk"), is_active=True, stock__gt=0)
+
+
 def products_on_sale() -> QuerySet[Product]:
     """Every product that the public may see, annotated with `in_stock`."""
-    left = Variant.objects.filter(product=OuterRef("pk"), is_active=True, stock__gt=0)
-    return Product.objects.filter(ON_SALE).annotate(in_stock=Exists(left))
+    # Not EXISTS: PostgreSQL would answer it for a page by hashing the variants of the whole catalog.
+    in_stock = IsNull(Subquery(LEFT.order_by().values("pk")[:1]), False)
+    return Product.objects.filter(ON_SALE).annotate(in_stock=in_stock)
 
 
 def published_products(filters: ProductFilters) -> QuerySet[Product]:
@@ -43,13 +49,14 @@ def published_products(filters: ProductFilters) -> QuerySet[Product]:
         products = search(products, filters.q)
     if filters.category:
         products = products.filter(category__in=categories_below(filters.category))
+    if filters.in_stock is not None:
+        products = products.filter(Exists(LEFT) if filters.in_stock else ~Exists(LEFT))
     exact: dict[str, Any] = {
         "vendor__slug": filters.vendor or None,
         "brand__in": filters.brands or None,
         "currency": filters.currency or None,
         "price_minor__gte": None if filters.min_price is None else filters.min_price.amount_minor,
         "price_minor__lte": None if filters.max_price is None else filters.max_price.amount_minor,
-        "in_stock": filters.in_stock,
     }
     return products.filter(**{lookup: value for lookup, value in exact.items() if value is not None})
 

@@ -19,7 +19,7 @@ class ProductFilterSchema(FilterSchema):
     min_price: str | None = Field(None, description="Decimal amount in `currency`, inclusive.")
     max_price: str | None = Field(None, description="Decimal amount in `currency`, inclusive.")
     currency: str | None = Field(None, description="ISO 4217 code.")
-    in_stock: Literal["true", "false"] | None = None
+    in_stock: Literal["true", "false"] | None = Field(None, description="Anything left, or sold out.")
     sort: Sort | None = Field(None, description="By default relevance with `q`, else newest.")
 
     @property
@@ -29,8 +29,7 @@ class ProductFilterSchema(FilterSchema):
         Raises:
             InvalidFilterError: with one field error per wrong parameter.
         """
-        values = self.dict(exclude={"in_stock"})
-        return ProductFilters.parse(**values, in_stock=None if self.in_stock is None else self.in_stock == "true")
+        return ProductFilters.parse(**self.dict())
 
 
 class Link(Schema):
