@@ -137,7 +137,7 @@ def journey(shopper: Shopper) -> None:
         variant = next(item for item in product["variants"] if item["in_stock"])
         facts.append(f"{product['name']}, {variant['sku']}")
     with step("cart") as facts:
-        shopper.call("POST", "/orders/cart/lines", {"sku": variant["sku"], "quantity": 1})
+        shopper.call("POST", "/orders/cart/lines", {"sku": variant["sku"], "quantity": 1}, expect=201)
         cart = shopper.call("GET", "/orders/cart")
         must(cart["total"] == variant["price"], f"The cart's total is not the price of one: {cart}")
         facts.append(str(Money.from_json(cart["total"])))
