@@ -8,11 +8,12 @@ from threading import Barrier
 import pytest
 from django.db import connections
 from django.db.models import Sum
-from fashionistar_catalog import services
 from fashionistar_catalog.exceptions import OutOfStockError
 from fashionistar_catalog.models import Variant
 from fashionistar_catalog.testing import make_product, make_variant
 from fashionistar_common.money import Money
+
+from fashionistar_catalog import services
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -63,7 +64,7 @@ def test_orders_that_cross_do_not_deadlock() -> None:
     for sku in "BCD":
         make_variant(product, sku=sku, stock=60)
     variant = Variant.objects.get(sku="D")
-    dice = random.Random(5)  # noqa: S311
+    dice = random.Random(5)
     calls: list[Callable[[], object]] = []
     for number in range(60):
         skus = dice.sample("ABCD", 3)
