@@ -11,7 +11,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.production ALLOWED_HOSTS=sho
 	DUMMY_PROVIDER_SECRET=only-for-this-check-0123456789
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check matrix corners dist docs
+.PHONY: help run demo test check matrix corners dist docs chaos
 
 help:  ## Show what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,8 @@ check:  ## Format, lint, types, import contracts, lock file, migrations, Django'
 	$(IN) mypy
 	$(IN) lint-imports
 	$(IN) uv lock --check
+	$(IN) uv pip check
+	$(IN) python tests/packaging/check_workflows.py
 	$(IN) env DATABASE_URL=sqlite:// $(MANAGE) makemigrations --check --dry-run
 	$(IN) $(MANAGE) check --fail-level WARNING
 	$(IN) env $(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
@@ -46,3 +48,6 @@ dist:  ## Build the five distributions and install each alone in an empty enviro
 
 docs:  ## Build the documentation, warnings being errors
 	$(IN) sphinx-build -W --keep-going docs docs/_build/html
+
+chaos:  ## Kill server, worker and relay 50 times while customers buy; nothing may be lost or doubled
+	$(IN) python tests/chaos/kill_processes.py
