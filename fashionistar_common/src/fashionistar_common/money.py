@@ -44,8 +44,8 @@ JSON_SCHEMA = {
     "type": "object",
     "title": "Money",
     "properties": {
-        "amount": {"type": "string", "pattern": r"^-?\d+(\.\d+)?$", "examples": ["129.00"]},
-        "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["NGN"]},
+        "amount": {"type": "string", "pattern": r"^-?\d+(\.\d+)?$", "example": "129.00"},
+        "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "example": "NGN"},
     },
     "required": ["amount", "currency"],
 }
