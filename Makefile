@@ -47,7 +47,7 @@ dist:  ## Build the five distributions and install each alone in an empty enviro
 	$(IN) tox run -e dist
 
 docs:  ## Build the documentation, warnings being errors
-	$(IN) sphinx-build -W --keep-going docs docs/_build/html
+	$(IN) sphinx-build -W -n --keep-going docs docs/_build/html
 
 chaos:  ## Kill server, worker and relay 50 times while customers buy; nothing may be lost or doubled
 	$(IN) python tests/chaos/kill_processes.py
