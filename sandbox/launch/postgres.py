@@ -247,6 +247,7 @@ def _reachable_data(data: Path, user: Mapping[str, Any]) -> Path:
     place = PLACES_FOR_UNREACHABLE_DATA / sha256(str(data).encode()).hexdigest()[:16]
     place.mkdir(parents=True, exist_ok=True)
     place.chmod(0o755)
+    shutil.rmtree(place / "data", ignore_errors=True)  # of an earlier folder with this name
     if data.exists():
         shutil.move(data, place / "data")
     data.symlink_to(place / "data")
