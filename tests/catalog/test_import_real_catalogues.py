@@ -22,6 +22,8 @@ type Record = dict[str, str]
 
 pytestmark = [
     pytest.mark.django_db,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
     pytest.mark.skipif(not FOLDER.is_dir(), reason="the sample catalogues are not here"),
 ]
 

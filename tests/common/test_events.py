@@ -1,5 +1,7 @@
 """The event bus against a real database: the outbox, the relay, the subscribers' transactions."""
 
+import os
+import signal
 import threading
 import uuid
 from dataclasses import dataclass
@@ -7,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
 from fashionistar_common.conf import conf
 from fashionistar_common.events import Event, EventBus, OutsideTransactionError, event_bus, relay
@@ -266,3 +268,41 @@ def test_idle_relays_look_into_the_outbox_by_index(django_assert_max_num_queries
     with django_assert_max_num_queries(8):
         assert relay.relay() == 0
     assert connection.vendor in {"postgresql", "sqlite"}
+
+
+@pytest.fixture
+def signals():
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_the_relay_goes_on_until_it_is_told_to_stop_even_if_the_database_is_away(bus, signals, monkeypatch, capsys):
+    outages = iter([OperationalError("the server closed the connection")])
+
+    def relay_or_fail():
+        for error in outages:
+            raise error
+        return relay.relay()
+
+    @bus.subscribe("tests.coat_brushed", version=1)
+    def see(event: CoatSeen) -> None:
+        note(event.coat)
+        if effects() == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("fashionistar_common.management.commands.relay_events.relay", relay_or_fail)
+    monkeypatch.setattr("fashionistar_common.management.commands.relay_events.OUTAGE_SECONDS", 0)
+    publish("first")
+    threading.Timer(0.5, publish_from_elsewhere).start()
+    call_command("relay_events")
+    assert effects() == 2
+    assert "does not answer" in capsys.readouterr().err
+
+
+def publish_from_elsewhere():
+    try:
+        publish("second")
+    finally:
+        connections.close_all()

@@ -11,6 +11,8 @@ from fashionistar_common.conf import conf
 from fashionistar_common.events.relay import relay
 from fashionistar_common.tasks import requeue_lost_tasks
 
+OUTAGE_SECONDS = 1
+
 
 class Command(BaseCommand):
     help = "Deliver events to their subscribers, and queue tasks of dead workers again. Several may run at once."
@@ -34,7 +36,7 @@ class Command(BaseCommand):
                     next_reclaim = time.monotonic() + conf.TASK_RECLAIM_INTERVAL
             except OperationalError as error:
                 self.stderr.write(f"The database does not answer, trying again: {error}")
-                time.sleep(1)
+                time.sleep(OUTAGE_SECONDS)
             close_old_connections()
             time.sleep(conf.RELAY_INTERVAL)
 
