@@ -7,6 +7,7 @@ or, from a shell: ``python -m launch.services [--data DIR] -- COMMAND [ARGUMENT 
 """
 
 import argparse
+import fcntl
 import os
 import shutil
 import signal
@@ -21,6 +22,8 @@ from launch import processes
 from launch.errors import LaunchError
 from launch.postgres import Postgres
 from launch.valkey import Valkey
+
+PREFIX = "fashionistar-services-"
 
 
 @contextmanager
@@ -45,13 +48,10 @@ def services(
         LaunchError: A server is not installed or does not start.
     """
     environment = {name: value for name in ("DATABASE_URL", "REDIS_URL") if (value := os.environ.get(name))}
-    # The path of a Unix socket may have about 100 characters, so this one is short.
-    folder = Path(tempfile.mkdtemp(prefix="fashionistar-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108
-    folder.chmod(0o755)
-    kept = data_dir.resolve() if data_dir else folder
     durable = data_dir is not None
     with ExitStack() as cleaning:
-        cleaning.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder = cleaning.enter_context(_working_folder())
+        kept = data_dir.resolve() if data_dir else folder
         started: list[Postgres | Valkey] = []
         if "DATABASE_URL" not in environment:
             started.append(_start(Postgres, folder, kept / "postgres", port=postgres_port, durable=durable))
@@ -63,6 +63,29 @@ def services(
             service.wait()
             environment.update(service.environment)
         yield environment
+
+
+@contextmanager
+def _working_folder() -> Iterator[Path]:
+    """Make a folder that goes away at the end, and remove those whose makers were killed before their end."""
+    # The path of a Unix socket may have about 100 characters, so this one is short.
+    parent = Path("/tmp") if Path("/tmp").is_dir() else Path(tempfile.gettempdir())  # noqa: S108
+    for path in parent.glob(f"{PREFIX}*/lock"):
+        try:
+            with path.open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path.parent, ignore_errors=True)
+        except OSError:  # in use, or another user's
+            continue
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+    folder.chmod(0o755)
+    try:
+        with (folder / "new-lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            (folder / "new-lock").rename(folder / "lock")  # whoever sees it finds it held
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _start[Service: (Postgres, Valkey)](

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import redis
 from launch.errors import LaunchError
-from launch.services import services
+from launch.services import PREFIX, services
 
 SANDBOX = Path(__file__).parents[2] / "sandbox"
 
@@ -90,12 +90,19 @@ def test_a_command_that_does_not_exist_is_told_in_one_sentence() -> None:
     assert (done.returncode, done.stderr) == (1, "There is no command no-such-command.\n")
 
 
-def test_the_servers_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+def test_the_servers_die_with_a_parent_that_is_killed_and_its_files_go_with_the_next_start(tmp_path: Path) -> None:
     code = "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"
+    before = _working_folders()
     done = _wrap(sys.executable, "-c", code, data=tmp_path)
     assert done.returncode == -signal.SIGKILL
+    left = _working_folders() - before
     with services(tmp_path) as environment, psycopg.connect(environment["DATABASE_URL"]) as connection:
         assert connection.execute("select 1").fetchone() == (1,)
+        assert not left & _working_folders()
+
+
+def _working_folders() -> set[Path]:
+    return set(Path("/tmp").glob(f"{PREFIX}*"))
 
 
 def _wrap(*command: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
