@@ -1,6 +1,7 @@
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from fashionistar_catalog.exceptions import InvalidFilterError
 from fashionistar_catalog.models import Category, Product
 from fashionistar_catalog.selectors import published_products
 from fashionistar_catalog.selectors.search import search
@@ -100,3 +101,9 @@ def test_the_search_document_can_be_taken_away_and_built_again() -> None:
     finally:
         call_command("migrate", "fashionistar_catalog", verbosity=0)
     assert slugs(q="scarf") == ["kente-scarf"]
+
+
+def test_a_search_has_a_length() -> None:
+    assert slugs(q="x" * 200) == []
+    with pytest.raises(InvalidFilterError):
+        slugs(q="x " * 200)

@@ -96,6 +96,10 @@ def cursor_of(*parts):
         cursor_of("-occurred_at", "-id", False, None, 1),
         cursor_of("-occurred_at", "-id", False, {"a": 1}, 1),
         cursor_of("-price", "-id", False, 1, 1),
+        cursor_of("-occurred_at", "-id", False, "2026-01-01T00:00:00", 1),
+        cursor_of("-occurred_at", "-id", False, "0001-01-01T00:00:00+23:59", 1),
+        cursor_of("-occurred_at", "-id", False, "2026-01-01T00:00:00Z", float("inf")),
+        base64.urlsafe_b64encode(b"[" * 200_000).decode(),
         base64.urlsafe_b64encode(b"{}").decode(),
         base64.urlsafe_b64encode(b"null").decode(),
     ],
@@ -110,6 +114,16 @@ def test_a_cursor_of_another_list_or_a_made_up_one_is_refused(cursor):
 def test_no_text_crashes_the_cursor(db, cursor):
     with contextlib.suppress(InvalidCursorError):
         NEWEST.page(ROWS, cursor=cursor)
+
+
+def test_half_a_character_in_a_cursor_is_refused():
+    with pytest.raises(InvalidCursorError):
+        Keyset(("name", "id")).page(ROWS, cursor=cursor_of("name", "id", False, "\ud800", 1))
+
+
+def test_links_keep_every_value_of_a_repeated_parameter(rows):
+    request = RequestFactory().get("/api/x?brand=a&brand=b")
+    assert "brand=a&brand=b&cursor=" in NEWEST.page(ROWS, limit=3).links(request)
 
 
 def test_links_lead_to_the_neighbours_and_keep_the_query(rows):

@@ -90,6 +90,10 @@ class Sort(StrEnum):
     RELEVANCE = "relevance"
 
 
+#: Characters of a search. Each word of it is work, and without full-text search a level of nesting in the query.
+LONGEST_SEARCH = 200
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProductFilters:
     """Which products on sale a list shows, and in what order.
@@ -155,6 +159,9 @@ class ProductFilters:
             for parameter, text in texts.items()
             if text and "\0" in text
         ]
+
+        if len(words) > LONGEST_SEARCH:
+            errors.append(FieldError(pointer="?q", detail=f"At most {LONGEST_SEARCH} characters."))
 
         def amount(parameter: str, text: str | None) -> Money | None:
             if not text:

@@ -114,6 +114,7 @@ class Money:
         """
         if not isinstance(amount, str) or not _AMOUNT.fullmatch(amount):
             raise MoneyError(f"{amount!r} is not a decimal amount.")
+        cls(0, currency)
         minor = Decimal(amount).scaleb(exponent(currency))
         if minor != minor.to_integral_value():
             raise MoneyError(f"{amount} has more decimals than {currency}.")

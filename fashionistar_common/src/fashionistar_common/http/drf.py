@@ -67,11 +67,21 @@ def _field_errors(detail: Any, pointer: str) -> Iterator[FieldError]:
         yield FieldError(pointer=pointer or "/", detail=str(detail), code=code)
 
 
+class BodyParser(JSONParser):
+    """DRF's, for which a body nested deeper than Python's stack would be a crash."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RecursionError as error:
+            raise exceptions.ParseError("JSON parse error - nested too deeply.") from error
+
+
 class ApiView(APIView):
     """The base of every v1 view: JSON in and out, problems for errors, no project-wide DRF settings needed."""
 
     schema = AutoSchema()
-    parser_classes = [JSONParser]
+    parser_classes = [BodyParser]
     renderer_classes = [JSONRenderer]
     authentication_classes = []
     permission_classes = []

@@ -78,8 +78,13 @@ class ServerTimingMiddleware(_Middleware):
 class ProblemMiddleware(_Middleware):
     """Turns Django's own error pages below `API_PREFIX` into problems: unknown paths, wrong methods, crashes.
 
-    With DEBUG, a crash keeps its traceback.
+    With DEBUG, a crash keeps its traceback. Below `API_PREFIX` everything is UTF-8, whatever charset the content type
+    claims: `unicode_escape` would fill the query with halves of surrogate pairs.
     """
+
+    def before(self, request: HttpRequest) -> None:
+        if request.path.startswith(conf.API_PREFIX) and request.encoding is not None:
+            request.encoding = "utf-8"
 
     def after(self, request: HttpRequest, response: HttpResponseBase, state: Any) -> HttpResponseBase:
         status = response.status_code

@@ -1,13 +1,11 @@
 """Keyset pagination: pages that cost the same however deep, and do not shift while rows come and go."""
 
 import base64
-import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from typing import Any, cast
-from urllib.parse import urlencode
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
@@ -16,6 +14,9 @@ from django.http import HttpRequest
 
 from ..conf import conf
 from ..exceptions import FieldError, InvalidError
+
+#: Ours are far shorter, whatever the text in them.
+LONGEST_CURSOR = 10_000
 
 
 class InvalidCursorError(InvalidError):
@@ -39,7 +40,7 @@ class Page[M]:
             if cursor:
                 query = request.GET.copy()
                 query["cursor"] = cursor
-                url = request.build_absolute_uri(f"{request.path}?{urlencode(list(query.items()))}")
+                url = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
                 links.append(f'<{url}>; rel="{relation}"')
         return ", ".join(links)
 
@@ -92,6 +93,8 @@ class Keyset:
     def _decode(self, queryset: QuerySet[Any], cursor: str | None) -> tuple[bool, list[Any] | None]:
         if not cursor:
             return False, None
+        if len(cursor) > LONGEST_CURSOR:
+            raise InvalidCursorError
         count = len(self.ordering)
         try:
             parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
@@ -101,7 +104,7 @@ class Keyset:
             return parts[count], [
                 _to_python(queryset, name, part) for name, part in zip(names, parts[count + 1 :], strict=True)
             ]
-        except (binascii.Error, ValueError, TypeError, LookupError, ValidationError) as error:
+        except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, ValidationError) as error:
             raise InvalidCursorError from error
 
 
@@ -139,7 +142,14 @@ def _to_python(queryset: QuerySet[Any], name: str, value: Any) -> Any:
         field = queryset.model._meta.get_field(name)
     except FieldDoesNotExist:
         field = queryset.query.annotations[name].output_field
-    return cast("Field[Any, Any]", field).to_python(value)
+    found = cast("Field[Any, Any]", field).to_python(value)
+    if isinstance(found, str):
+        found.encode()  # half of a surrogate pair is a ValueError here, and a crash in the database
+    if isinstance(found, datetime):
+        if found.tzinfo is None:
+            raise InvalidCursorError
+        found = found.astimezone(UTC)  # in the range of years; databases know fewer offsets than Python
+    return found
 
 
 def _after(ordering: Sequence[str], position: Sequence[Any]) -> Q:
