@@ -49,7 +49,11 @@ class EventDeliveryAdmin(_ReadOnlyAdmin):
     list_select_related = ["event"]
     actions = ["deliver_again"]
 
-    @admin.action(description="Try again (pending and dead deliveries)", permissions=["view"])
+    def has_deliver_permission(self, request: HttpRequest) -> bool:
+        """The right to change deliveries is the right to have them tried again; the form itself changes nothing."""
+        return request.user.has_perm("fashionistar_common.change_eventdelivery")
+
+    @admin.action(description="Try again (pending and dead deliveries)", permissions=["deliver"])
     def deliver_again(self, request: HttpRequest, queryset: QuerySet[EventDelivery]) -> None:
         count = queryset.exclude(status=EventDelivery.Status.DELIVERED).update(
             status=EventDelivery.Status.PENDING, attempts=0, next_attempt_at=timezone.now()

@@ -1,5 +1,6 @@
 """From the outbox to the subscribers. Any number of relays may run at once."""
 
+import asyncio
 import logging
 import traceback
 
@@ -10,6 +11,7 @@ from django.utils import timezone
 from ..backoff import backoff
 from ..conf import conf
 from ..context import request_id
+from ..db.text import storable
 from ..models import EventDelivery, OutboxEvent
 from .bus import event_bus
 
@@ -20,6 +22,9 @@ PENDING, DELIVERED, DEAD = (
     EventDelivery.Status.DELIVERED,
     EventDelivery.Status.DEAD,
 )
+
+#: What a handler may raise without stopping the relay. One that exits would, event by event, stop it for ever.
+FAILURES = (Exception, SystemExit, asyncio.CancelledError)
 
 
 def fan_out(*, limit: int = 100) -> int:
@@ -60,26 +65,48 @@ def deliver_next() -> bool:
     """Deliver one event to one subscriber; False when nothing is due.
 
     The delivery row stays locked while the handler runs, in the same transaction. A handler's error rolls back to
-    before the handler, and is kept in the row for the next attempt.
+    before the handler, and is kept in the row for the next attempt. A handler that breaks the transaction itself, as
+    by closing the connection, has its error kept in a new one.
     """
-    with transaction.atomic():
-        delivery = due_deliveries().select_related("event").select_for_update(of=("self",), skip_locked=True).first()
+    delivery: EventDelivery | None = None
+    failure: BaseException | None = None
+    try:
+        with transaction.atomic():
+            due = due_deliveries().select_related("event").select_for_update(of=("self",), skip_locked=True)
+            if (delivery := due.first()) is None:
+                return False
+            failure = _attempt(delivery)
+            _note(delivery, failure)
+    except Exception as error:
         if delivery is None:
-            return False
-        event = delivery.event
-        token = request_id.set(event.request_id)
-        try:
-            with transaction.atomic():
-                _handle(delivery)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is kept and tried again
-            _postpone(delivery, error)
-        else:
-            delivery.status, delivery.delivered_at = DELIVERED, timezone.now()
-        finally:
-            request_id.reset(token)
-        delivery.attempts += 1
-        delivery.save(update_fields=["status", "delivered_at", "attempts", "next_attempt_at", "last_error"])
+            raise
+        with transaction.atomic():
+            pending = EventDelivery.objects.select_for_update().filter(pk=delivery.pk, status=PENDING)
+            if now := pending.select_related("event").first():
+                _note(now, failure or error)
     return True
+
+
+def _attempt(delivery: EventDelivery) -> BaseException | None:
+    """Run the handler; what it raised, or None."""
+    token = request_id.set(delivery.event.request_id)
+    try:
+        with transaction.atomic():
+            _handle(delivery)
+    except FAILURES as error:
+        return error
+    finally:
+        request_id.reset(token)
+    return None
+
+
+def _note(delivery: EventDelivery, failure: BaseException | None) -> None:
+    if failure is not None:
+        _postpone(delivery, failure)
+    else:
+        delivery.status, delivery.delivered_at = DELIVERED, timezone.now()
+    delivery.attempts += 1
+    delivery.save(update_fields=["status", "delivered_at", "attempts", "next_attempt_at", "last_error"])
 
 
 def _handle(delivery: EventDelivery) -> None:
@@ -91,9 +118,9 @@ def _handle(delivery: EventDelivery) -> None:
     subscription.handle({**event.payload, **envelope})
 
 
-def _postpone(delivery: EventDelivery, error: Exception) -> None:
+def _postpone(delivery: EventDelivery, error: BaseException) -> None:
     attempt = delivery.attempts + 1
-    delivery.last_error = "".join(traceback.format_exception(error))[-10_000:]
+    delivery.last_error = storable("".join(traceback.format_exception(error)))[-10_000:]
     facts = {"event": str(delivery.event), "subscriber": delivery.subscriber, "attempt": attempt}
     if attempt >= conf.RELAY_MAX_ATTEMPTS:
         delivery.status = DEAD

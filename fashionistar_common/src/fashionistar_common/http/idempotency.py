@@ -10,6 +10,7 @@ import hashlib
 import uuid
 from datetime import timedelta
 
+from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -53,12 +54,15 @@ def claim(request: HttpRequest) -> HttpResponse | None:
         return None
     if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
         raise IdempotencyKeyInvalidError
-    scope = f"{actor_of(request).id} {request.method} {request.path}"[:200]
+    scope = _scope(request)
     fingerprint = hashlib.sha256(request.body).hexdigest()
     now, mine = timezone.now(), uuid.uuid4()
-    record, created = IdempotencyRecord.objects.get_or_create(
-        scope=scope, key=key, defaults={"fingerprint": fingerprint, "claim": mine, "claimed_at": now}
-    )
+    try:
+        record, created = IdempotencyRecord.objects.get_or_create(
+            scope=scope, key=key, defaults={"fingerprint": fingerprint, "claim": mine, "claimed_at": now}
+        )
+    except IntegrityError as error:  # it stood in the way, and was gone when we looked: a request has failed just now
+        raise RequestInProgressError(retry_after=1) from error
     if not created:
         answered = record.status is not None
         age = timedelta(hours=conf.IDEMPOTENCY_HOURS) if answered else timedelta(seconds=conf.IDEMPOTENCY_LEASE)
@@ -75,6 +79,12 @@ def claim(request: HttpRequest) -> HttpResponse | None:
             raise RequestInProgressError(retry_after=1)
     request.idempotency_claim = mine  # type: ignore[attr-defined]
     return None
+
+
+def _scope(request: HttpRequest) -> str:
+    """Actor, method and path; a long one ends in its digest, so that two are never taken for one."""
+    scope = f"{actor_of(request).id} {request.method} {request.path}"
+    return scope if len(scope) <= 200 else f"{scope[:135]} {hashlib.sha256(scope.encode()).hexdigest()}"
 
 
 def settle(request: HttpRequest, response: HttpResponse | None) -> None:

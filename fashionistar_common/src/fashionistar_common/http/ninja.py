@@ -1,5 +1,6 @@
 """Building blocks of v2: Django Ninja, asynchronous."""
 
+import asyncio
 import functools
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -139,10 +140,13 @@ def idempotent(endpoint: Endpoint) -> Endpoint:
 
 
 def _settling(run: Endpoint) -> Endpoint:
-    """Around a whole operation: what it answers is what the claim keeps."""
+    """Around a whole operation: what it answers is what the claim keeps.
 
-    @functools.wraps(run)
-    async def settled(request: HttpRequest, **kwargs: Any) -> Any:
+    A caller who hangs up cancels the request, but not the thread in which its service runs: what has begun is brought
+    to its end and its answer kept, for the caller will ask again.
+    """
+
+    async def finish(request: HttpRequest, kwargs: dict[str, Any]) -> Any:
         response = None
         try:
             response = await run(request, **kwargs)
@@ -150,6 +154,17 @@ def _settling(run: Endpoint) -> Endpoint:
             if hasattr(request, "idempotency_claim"):
                 await sync_to_async(idempotency.settle)(request, response)
         return response
+
+    @functools.wraps(run)
+    async def settled(request: HttpRequest, **kwargs: Any) -> Any:
+        if "Idempotency-Key" not in request.headers:
+            return await run(request, **kwargs)
+        work = asyncio.create_task(finish(request, kwargs))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await asyncio.wait([work])
+            raise
 
     return settled
 

@@ -28,9 +28,10 @@ def requeue_lost_tasks() -> int:
         for result in DBTaskResult.objects.running().select_for_update(skip_locked=True):
             try:
                 task = result.task
-            except ImportError:
+                limits = task if isinstance(task, RetryingTask) else RetryingTask(func=task.func)
+            except Exception:  # its function, queue or backend is no longer there; the others are none the worse
+                logger.exception("task cannot be loaded", extra={"task": result.task_path})
                 continue
-            limits = task if isinstance(task, RetryingTask) else RetryingTask(func=task.func)
             if result.started_at > now - timedelta(seconds=limits.time_limit or conf.TASK_TIME_LIMIT):
                 continue
             facts = {"task": result.task_path, "attempt": len(result.worker_ids)}

@@ -1,18 +1,21 @@
 import functools
 import logging
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from asgiref.sync import async_to_sync, iscoroutinefunction
+from django.db import close_old_connections
 from django.tasks import Task, TaskResult
 from django.utils import timezone
 
 from ..backoff import backoff
 from ..conf import conf
 from ..context import request_id
+from ..db.text import storable
 
 if TYPE_CHECKING:
     _Task = Task[..., Any]
@@ -56,18 +59,27 @@ class RetryingTask(_Task):
         try:
             yield
         except Exception as error:
+            close_old_connections()  # on one that has broken, neither the next attempt nor this result could be noted
             attempt = headers["attempt"]
             facts = {"task": self.name, "attempt": attempt}
             if attempt >= self.max_attempts or not self.get_backend().supports_defer:
                 logger.exception("task gave up", extra=facts)
-                raise
+                _raise_storable(error)
             again = timezone.now() + backoff(attempt, base=conf.TASK_RETRY_BASE)
             next_headers = {**headers, "attempt": attempt + 1}
             self.using(run_after=again).enqueue(*args, **kwargs, _headers=next_headers)
             logger.warning("task failed, will be tried again", extra=facts, exc_info=error)
-            raise
+            _raise_storable(error)
         finally:
             request_id.reset(token)
+
+
+def _raise_storable(error: Exception) -> NoReturn:
+    """Raise the error again; as plain text, if the worker would die of storing its traceback."""
+    text = "".join(traceback.format_exception(error))
+    if storable(text) != text:
+        raise RuntimeError(storable(text)) from None
+    raise error
 
 
 FIRST_ATTEMPT = {"attempt": 1, "request_id": ""}

@@ -5,7 +5,7 @@ from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from fashionistar_common.conf import conf
 from fashionistar_common.events.relay import relay
@@ -34,7 +34,7 @@ class Command(BaseCommand):
                 if time.monotonic() >= next_reclaim:
                     requeue_lost_tasks()
                     next_reclaim = time.monotonic() + conf.TASK_RECLAIM_INTERVAL
-            except OperationalError as error:
+            except (OperationalError, InterfaceError) as error:
                 self.stderr.write(f"The database does not answer, trying again: {error}")
                 time.sleep(OUTAGE_SECONDS)
             close_old_connections()
