@@ -180,6 +180,22 @@ def test_a_new_code_is_not_made_within_a_minute(api, user):
     assert published("auth.verification_requested") == []
 
 
+def test_new_codes_do_not_bring_tries_and_mails_without_end(user):
+    for _ in range(2 * 24 * 6):  # two days, asked for every ten minutes
+        later(requested_at=timedelta(minutes=10))
+        services.resend_verification(email=EMAIL)
+    assert len(published("auth.verification_requested")) <= 12
+
+
+def test_a_day_without_codes_forgets_how_many_there_were(user):
+    EmailVerification.objects.update(codes=9)
+    later(requested_at=timedelta(days=1))
+    services.resend_verification(email=EMAIL)
+    later(requested_at=timedelta(seconds=61))
+    services.resend_verification(email=EMAIL)
+    assert len(published("auth.verification_requested")) == 2
+
+
 @pytest.mark.django_db(transaction=True)
 def test_many_requests_for_a_new_code_at_once_are_one_mail(api, user, together):
     later(requested_at=timedelta(seconds=61))

@@ -101,7 +101,7 @@ def _check_verification() -> list[CheckMessage]:
     bounds = {
         "VERIFICATION_LIFETIME": (timedelta(minutes=1), timedelta(days=1)),
         "VERIFICATION_MAX_TRIES": (1, 10),
-        "VERIFICATION_COOLDOWN": (timedelta(0), timedelta(hours=1)),
+        "VERIFICATION_COOLDOWN": (timedelta(seconds=1), timedelta(hours=1)),
     }
     return [
         Error(

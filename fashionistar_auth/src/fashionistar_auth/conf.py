@@ -23,7 +23,7 @@ class AuthSettings(AppSettings):
     VERIFICATION_LIFETIME: timedelta = timedelta(minutes=10)
     #: Wrong codes after which the right one is refused too.
     VERIFICATION_MAX_TRIES: int = 5
-    #: The pause between two mails to one address.
+    #: The pause before a second code; it doubles with each further one in a row, up to a day.
     VERIFICATION_COOLDOWN: timedelta = timedelta(seconds=60)
 
 

@@ -21,7 +21,7 @@ class UserRegistered(Event, name="auth.user_registered", version=1, aggregate="u
 
 @dataclass(frozen=True, kw_only=True)
 class RegistrationRepeated(Event, name="auth.registration_repeated", version=1, aggregate="user_id"):
-    """Somebody tried to register an address that has an account already. At most once per cool-down."""
+    """Somebody tried to register an address that has an account already. At most once a day."""
 
     user_id: str
 

@@ -1,6 +1,6 @@
 """Accounts, the codes that verify their addresses, and the refresh tokens that were used."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -13,6 +13,9 @@ from fashionistar_common.types import Actor
 from fashionistar_common.types import Role as ActorRole
 
 from .conf import conf
+
+#: Between two codes for one address. Whoever asks for none for so long begins again.
+LONGEST_PAUSE = timedelta(days=1)
 
 
 class UserManager(BaseUserManager["User"]):
@@ -115,6 +118,7 @@ class EmailVerification(models.Model):
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="email_verification")
     nonce = models.CharField(max_length=32, editable=False)
     tries = models.PositiveSmallIntegerField("wrong tries", default=0)
+    codes = models.PositiveSmallIntegerField("codes in a row", default=1, help_text="Each doubles the pause behind it.")
     requested_at = models.DateTimeField(default=timezone.now)
     sent_at = models.DateTimeField(null=True, blank=True, help_text="The first time this code was mailed.")
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -132,6 +136,15 @@ class EmailVerification(models.Model):
     @property
     def is_locked(self) -> bool:
         return self.tries >= conf.VERIFICATION_MAX_TRIES
+
+    @property
+    def next_code_at(self) -> datetime:
+        """When another code may be asked for: the pause doubles with each code, up to a day.
+
+        So neither the tries that new codes bring nor the mails to one address add up without bound.
+        """
+        pause: timedelta = conf.VERIFICATION_COOLDOWN * 2 ** min(self.codes - 1, 20)
+        return self.requested_at + min(pause, LONGEST_PAUSE)
 
     def accepts_codes_at(self, now: datetime) -> bool:
         """Whether the right code would be taken: it was mailed, is not used, not expired and not locked."""

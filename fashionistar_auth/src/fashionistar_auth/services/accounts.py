@@ -1,6 +1,7 @@
 """Making and changing accounts."""
 
 from collections.abc import Collection
+from datetime import timedelta
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -12,12 +13,14 @@ from fashionistar_common.exceptions import FieldError
 from fashionistar_common.types import Actor, Role
 
 from ..codes import new_nonce
-from ..conf import conf
 from ..events import RegistrationRepeated, UserRegistered
 from ..exceptions import InvalidAccountError, RoleNotAllowedError
 from ..models import EmailVerification, User
 from ..selectors import user_by_email, user_of
 from ..types import Registration
+
+#: Between two mails that tell an owner of repeated registrations: one a day says all there is to say.
+NOTICE_PAUSE = timedelta(days=1)
 
 
 def register_user(*, email: str, password: str, role: Role = Role.CLIENT) -> Registration:
@@ -27,7 +30,7 @@ def register_user(*, email: str, password: str, role: Role = Role.CLIENT) -> Reg
     the same (one password hash, one insert), and only a mail to the address tells its owner. The account that is
     there stays as it is.
 
-    Publishes `auth.user_registered`, or `auth.registration_repeated` at most once per `VERIFICATION_COOLDOWN`.
+    Publishes `auth.user_registered`, or `auth.registration_repeated` at most once a day.
 
     Raises:
         RoleNotAllowedError: for staff, who are made by other staff.
@@ -83,7 +86,7 @@ def _tell_owner(email: str) -> None:
     EmailVerification.objects.get_or_create(user=user, defaults={"nonce": new_nonce()})
     (verification,) = lock_rows(EmailVerification.objects.filter(user=user))
     now = timezone.now()
-    if verification.notified_at is not None and now < verification.notified_at + conf.VERIFICATION_COOLDOWN:
+    if verification.notified_at is not None and now < verification.notified_at + NOTICE_PAUSE:
         return
     verification.notified_at = now
     verification.save(update_fields=["notified_at"])

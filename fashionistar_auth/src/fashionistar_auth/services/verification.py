@@ -11,7 +11,7 @@ from ..codes import code_for, code_matches, new_nonce
 from ..conf import conf
 from ..events import EmailVerified, VerificationRequested
 from ..exceptions import InvalidCodeError
-from ..models import EmailVerification, User
+from ..models import LONGEST_PAUSE, EmailVerification, User
 from ..selectors import user_by_email
 from ..types import CodeToMail
 
@@ -39,8 +39,9 @@ def verify_email(*, email: str, code: str) -> User:
 def resend_verification(*, email: str) -> None:
     """Replace the user's code and have it mailed.
 
-    Does nothing, and tells nothing, for an address that is unknown, verified or switched off, and within
-    `VERIFICATION_COOLDOWN` of the last request. The row is locked: of two requests at once one counts.
+    Does nothing, and tells nothing, for an address that is unknown, verified or switched off, and in the pause behind
+    the last code: `VERIFICATION_COOLDOWN`, doubled with each code in a row, at most a day. The row is locked: of two
+    requests at once one counts.
 
     Publishes `auth.verification_requested`.
     """
@@ -51,8 +52,9 @@ def resend_verification(*, email: str) -> None:
     if not created:
         (verification,) = lock_rows(EmailVerification.objects.filter(pk=verification.pk))
         now = timezone.now()
-        if now < verification.requested_at + conf.VERIFICATION_COOLDOWN:
+        if now < verification.next_code_at:
             return
+        verification.codes = verification.codes + 1 if now < verification.requested_at + LONGEST_PAUSE else 1
         verification.nonce = new_nonce()
         verification.tries = 0
         verification.requested_at = now
