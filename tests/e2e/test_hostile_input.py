@@ -61,30 +61,14 @@ NESTED: Any = []
 for _ in range(90):
     NESTED = [NESTED]
 VALUES = [*TEXTS, None, True, False, 0, -1, 1.5, 2**31, 2**63, -(2**63) - 1, 10**400, [], {}, [None], {"": ""}, NESTED]
+# fmt: off
 BODIES = [
-    b"",
-    b"{",
-    b"null",
-    b"true",
-    b"1",
-    b'"x"',
-    b"[]",
-    b"[{}]",
-    b"NaN",
-    b"-Infinity",
-    b"1e999",
-    b"9" * 5000,
-    b"\xff\xfe{}",
-    b'\xef\xbb\xbf{"email": "a"}',
-    b'{"email": "\xed\xa0\x80"}',
-    b'{"quantity": NaN}',
-    b'{"quantity": 1e999}',
-    b'{"email": 1, "email": null}',
-    b"[" * 200_000,
-    b'{"email":' * 100_000,
-    b"x" * 3_000_000,
-    '{"email": "a"}'.encode("utf-16"),
+    b"", b"{", b"null", b"true", b"1", b'"x"', b"[]", b"[{}]", b"NaN", b"-Infinity", b"1e999", b"9" * 5000,
+    b"\xff\xfe{}", b'\xef\xbb\xbf{"email": "a"}', b'{"email": "\xed\xa0\x80"}', '{"email": "a"}'.encode("utf-16"),
+    b'{"quantity": NaN}', b'{"quantity": 1e999}', b'{"email": 1, "email": null}',
+    b"[" * 200_000, b'{"email":' * 100_000, b"x" * 3_000_000,
 ]
+# fmt: on
 TYPES = [
     "",
     "text/plain",
