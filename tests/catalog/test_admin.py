@@ -174,3 +174,24 @@ def test_movements_are_only_looked_at(staff: Client) -> None:
         Variant.objects.get().sku,
         "Adire House",
     )
+
+
+@pytest.mark.parametrize("options", ["[]", '"M"', '{"Size": 1}', '{"Size": null}', "[1]"])
+def test_options_and_attributes_are_what_a_page_can_show(staff: Client, options: str) -> None:
+    product = make_product(sku="A")
+    variant = product.variants.get()
+    form = {"options": options, "price_minor": 12900, "position": 0, "is_active": "on"}
+    assert staff.post(address("variant", "change", variant.pk), form).status_code == (302 if options == "[]" else 200)
+    variant.refresh_from_db()
+    assert variant.options in ({"Size": "M"}, {})
+    product_form = {"name": "Coat", "slug": "coat", "vendor": product.vendor_id, "attributes": "[1]"}
+    counts = management("variants", initial=0, total=0) | management("images", initial=0, total=0)
+    answer = staff.post(address("product", "change", product.pk), product_form | counts)
+    assert b"Values by name" in answer.content
+
+
+@pytest.mark.parametrize("change", [2**63, -(2**63), 10**30])
+def test_no_adjustment_is_beyond_what_a_shop_holds(staff: Client, change: int) -> None:
+    variant = make_product(sku="A", stock=5).variants.get()
+    form = {"options": "{}", "price_minor": 12900, "position": 0, "is_active": "on", "stock_change": change}
+    assert staff.post(address("variant", "change", variant.pk), form).status_code == 200

@@ -295,14 +295,18 @@ def attempts(operation: Operation) -> Iterator[dict[str, Any]]:
     yield {"query": "format=xml", "body": right, "headers": {"Accept": "text/html"}}
     yield {"headers": {"Host": "evil.example"}, "body": right}
     if operation.method != "get":
-        for key in KEYS:
-            yield {"headers": {"Idempotency-Key": key}, "body": right}
-        for kind in TYPES:
-            yield {"kind": kind, "body": right}
-        for body in bodies(operation.body or {}):
-            yield {"body": body}
-            if isinstance(body, bytes):
-                yield {"body": body, "headers": {"Idempotency-Key": quote(body[:20])[:200] or "none"}}
+        yield from attempts_to_write(operation, right)
+
+
+def attempts_to_write(operation: Operation, right: Any) -> Iterator[dict[str, Any]]:
+    for key in KEYS:
+        yield {"headers": {"Idempotency-Key": key}, "body": right}
+    for kind in TYPES:
+        yield {"kind": kind, "body": right}
+    for body in bodies(operation.body or {}):
+        yield {"body": body}
+        if isinstance(body, bytes):
+            yield {"body": body, "headers": {"Idempotency-Key": quote(body[:20])[:200] or "none"}}
 
 
 def bodies(right: dict[str, Any]) -> Iterator[Any]:

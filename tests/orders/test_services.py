@@ -21,6 +21,7 @@ from fashionistar_orders.exceptions import (
     OrderNotFoundError,
     OrderNotPayableError,
     OutOfStockError,
+    TotalTooLargeError,
 )
 from fashionistar_orders.models import Cart, CartLine, Order, OrderLine, VendorOrder
 from fashionistar_orders.selectors import payable_order
@@ -141,6 +142,24 @@ def test_what_has_left_the_catalog_is_not_sold(shop: FakeCatalog) -> None:
     make_cart({"GONE": 1})
     with pytest.raises(LineUnavailableError, match="GONE is no longer for sale"):
         place()
+
+
+def test_an_order_costs_no_more_than_can_be_stored(shop: FakeCatalog) -> None:
+    shop.offer("CROWN", price="9999999999999999.99")
+    make_cart({"CROWN": 10})
+    with pytest.raises(TotalTooLargeError):
+        place()
+    assert shop.stock("CROWN") == 10
+
+
+def test_what_costs_nothing_is_paid_at_once(shop: FakeCatalog) -> None:
+    shop.offer("SAMPLE", price="0.00")
+    make_cart({"SAMPLE": 1})
+    order = place()
+    assert (order.status, order.paid_at is not None) == ("paid", True)
+    assert [event["payment_id"] for event in published("orders.order_paid")] == [""]
+    with pytest.raises(OrderNotPayableError):
+        payable_order(order.number, actor=make_client())
 
 
 def test_a_cart_of_somebody_else_is_not_there(shop: FakeCatalog) -> None:

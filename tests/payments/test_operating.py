@@ -82,6 +82,13 @@ def test_the_admin_replays(office: Client, kept: tuple[Payment, WebhookEvent]) -
     assert payment.status == "succeeded"
 
 
+def test_a_replay_that_cannot_work_is_told_and_no_crash(office: Client, kept: tuple[Payment, WebhookEvent]) -> None:
+    _, event = kept
+    for provider, body, told in (("gone", event.body, "no payment provider"), ("dummy", "{", "cannot be understood")):
+        WebhookEvent.objects.update(provider=provider, body=body)
+        assert told in replay(office, event)
+
+
 def test_replaying_needs_the_right_to_change() -> None:
     client, reader = Client(), User.objects.create_user("reader@shop.example", "correct horse battery staple")
     admin = site.get_model_admin(WebhookEvent)

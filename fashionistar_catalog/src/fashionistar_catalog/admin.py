@@ -17,6 +17,9 @@ from .conf import conf
 from .models import Category, Product, ProductImage, StockMovement, Variant, Vendor
 from .types import NewVariant
 
+#: In one adjustment of stock by hand.
+MOST_PIECES = 1_000_000_000
+
 
 def each(
     modeladmin: "admin.ModelAdmin[Any]", request: HttpRequest, rows: QuerySet[Any], service: Callable[[Any], Any]
@@ -90,8 +93,27 @@ class VendorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         each(self, request, rows, services.reinstate_vendor)
 
 
+class OptionsForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A variant's form, whose options are texts by name: no page could show anything else."""
+
+    def clean_options(self) -> dict[str, str]:
+        options = self.cleaned_data["options"] or {}
+        if not isinstance(options, dict) or not all(isinstance(value, str) for value in options.values()):
+            raise forms.ValidationError(_('Texts by name, such as {"Size": "M"}.'))
+        return options
+
+
+class ProductForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean_attributes(self) -> dict[str, Any]:
+        attributes = self.cleaned_data["attributes"] or {}
+        if not isinstance(attributes, dict):
+            raise forms.ValidationError(_('Values by name, such as {"Fabric": "linen"}.'))
+        return attributes
+
+
 class VariantInline(admin.TabularInline):  # type: ignore[type-arg]
     model = Variant
+    form = OptionsForm
     fields = ("sku", "title", "options", "price_minor", "compare_at_minor", "stock", "barcode", "position", "is_active")
     readonly_fields = ("stock",)
     can_delete = False
@@ -107,6 +129,7 @@ class ImageInline(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(Product)
 class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = ProductForm
     fieldsets = (
         (None, {"fields": ("name", "slug", "vendor", "category", "brand", "description", "attributes", "currency")}),
         (_("State"), {"fields": ("status", "published_at", "price", "public_id", "created_at", "updated_at")}),
@@ -165,11 +188,15 @@ class ProductImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("alt", "product__name")
 
 
-class VariantForm(forms.ModelForm):  # type: ignore[type-arg]
+class VariantForm(OptionsForm):
     """A variant's form with a door to the ledger: the stock itself is not a field."""
 
     stock_change = forms.IntegerField(
-        label=_("Adjust stock by"), required=False, help_text=_("Such as -1 for a damaged piece.")
+        label=_("Adjust stock by"),
+        required=False,
+        min_value=-MOST_PIECES,
+        max_value=MOST_PIECES,
+        help_text=_("Such as -1 for a damaged piece."),
     )
     stock_note = forms.CharField(label=_("Why"), required=False, max_length=100)
 
@@ -200,7 +227,10 @@ class VariantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         store_variant(obj, form.changed_data)
         if amount := form.cleaned_data["stock_change"]:
             note = form.cleaned_data["stock_note"] or f"by {request.user}"
-            services.adjust_stock(obj.sku, amount, reference=note[:120])
+            try:
+                services.adjust_stock(obj.sku, amount, reference=note[:120])
+            except FashionistarError as error:  # somebody bought it since the form was checked
+                self.message_user(request, f"{obj}: {error.detail}", messages.ERROR)
 
 
 @admin.register(StockMovement)

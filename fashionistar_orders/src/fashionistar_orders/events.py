@@ -25,7 +25,11 @@ class OrderPlaced(Event, name="orders.order_placed", version=1, aggregate="order
 
 @dataclass(frozen=True, kw_only=True)
 class OrderPaid(Event, name="orders.order_paid", version=1, aggregate="order_number"):
-    """An order is paid in full."""
+    """An order is paid in full.
+
+    Attributes:
+        payment_id: empty where nothing was to be paid.
+    """
 
     order_number: str
     customer_id: str

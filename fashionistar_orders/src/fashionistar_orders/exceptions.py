@@ -63,6 +63,12 @@ class CartEmptyError(OrderError, ConflictError):
     code = "cart_empty"
 
 
+class TotalTooLargeError(OrderError, ConflictError):
+    """This is more money than one order can cost."""
+
+    code = "total_too_large"
+
+
 class LineUnavailableError(OrderError, ConflictError):
     """{sku} is no longer for sale."""
 

@@ -7,6 +7,9 @@ from fashionistar_common.money import Money
 from .exceptions import TransitionError
 from .types import OrderStatus, PaymentOutcome, PricedLine, VendorShare
 
+#: What a column of the database holds, in minor units.
+LARGEST_TOTAL = 2**63 - 1
+
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.PLACED: frozenset({OrderStatus.PAID, OrderStatus.CANCELLED}),
     OrderStatus.PAID: frozenset(),

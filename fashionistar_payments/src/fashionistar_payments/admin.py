@@ -1,5 +1,6 @@
 """The admin: facts to be read. What waits can be replayed; nothing is edited."""
 
+import logging
 from typing import Any
 
 from django.contrib import admin, messages
@@ -7,10 +8,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from fashionistar_common.exceptions import FashionistarError
 
 from . import services
-from .exceptions import UnsettledWebhookError
 from .models import Payment, WebhookEvent
+
+logger = logging.getLogger(__name__)
 
 
 class ReadOnly:
@@ -61,8 +64,11 @@ class WebhookEventAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
         for event in queryset.filter(processed_at__isnull=True).order_by("pk"):
             try:
                 services.process_webhook(event)
-            except UnsettledWebhookError as error:
+            except FashionistarError as error:
                 self.message_user(request, f"{event}: {error.detail}", messages.ERROR)
+            except Exception as error:
+                logger.exception("webhook not processed", extra={"event": event.event_id})
+                self.message_user(request, f"{event}: {type(error).__name__}", messages.ERROR)
             else:
                 processed += 1
         done = ngettext("%d event is processed.", "%d events are processed.", processed)

@@ -3,6 +3,7 @@
 PaymentError
 ├── PaymentNotFoundError             404
 ├── OrderAlreadyPaidError            409
+├── NothingToPayError                409
 ├── PaymentInProgressError           409
 ├── InvalidProviderError             422
 ├── UnsupportedCurrencyError         422
@@ -51,6 +52,12 @@ class OrderAlreadyPaidError(PaymentError, ConflictError):
     """Order {order_number} is paid already."""
 
     code = "order_already_paid"
+
+
+class NothingToPayError(PaymentError, ConflictError):
+    """Order {order_number} costs nothing, so there is nothing to pay."""
+
+    code = "nothing_to_pay"
 
 
 class PaymentInProgressError(PaymentError, ConflictError):

@@ -14,11 +14,13 @@ from ..exceptions import (
     CartNotFoundError,
     LineUnavailableError,
     OutOfStockError,
+    TotalTooLargeError,
 )
 from ..models import Cart, CartLine, Order, OrderLine, VendorOrder, new_order_number
 from ..ports import Catalog, catalog
-from ..states import split_by_vendor, total_of
+from ..states import LARGEST_TOTAL, split_by_vendor, total_of
 from ..types import Address, CartStatus, PricedLine, VendorShare
+from .payment import mark_order_paid
 
 
 @transaction.atomic
@@ -26,8 +28,9 @@ def place_order(*, actor: Actor, email: str, shipping_address: Address, cart_id:
     """Order what is in the actor's cart, at the prices of this moment.
 
     Locks the cart, then the catalog's variants, whose stock is taken in the same transaction. Publishes
-    `orders.order_placed`. A cart is ordered once: whoever waits for the lock while another request orders the
-    cart, or names a cart that has been ordered, gets the order that came of it.
+    `orders.order_placed`; an order that costs nothing is paid at once, and `orders.order_paid` follows. A cart is
+    ordered once: whoever waits for the lock while another request orders the cart, or names a cart that has been
+    ordered, gets the order that came of it.
 
     Args:
         actor: the customer.
@@ -40,6 +43,7 @@ def place_order(*, actor: Actor, email: str, shipping_address: Address, cart_id:
         CartNotFoundError: when the actor has no cart of that id.
         LineUnavailableError: when something in it is no longer for sale.
         CartCurrencyError: when its prices are in different currencies.
+        TotalTooLargeError: when no column could hold what it costs.
         ConflictError: with the code `out_of_stock`, when there is not enough of something.
         PortNotConfiguredError: when the project names no catalog.
     """
@@ -53,6 +57,9 @@ def place_order(*, actor: Actor, email: str, shipping_address: Address, cart_id:
     order = _write_order(number, cart, lines, email=email, shipping_address=shipping_address)
     cart.status = CartStatus.ORDERED
     cart.save(update_fields=["status", "updated_at"])
+    if not order.total:
+        mark_order_paid(number, amount=order.total, payment_id="")
+        order.refresh_from_db()
     return order
 
 
@@ -95,6 +102,8 @@ def _priced_lines(lines: Sequence[CartLine], shop: Catalog) -> list[PricedLine]:
                 quantity=line.quantity,
             )
         )
+    if total_of(priced, priced[0].unit_price.currency).amount_minor > LARGEST_TOTAL:
+        raise TotalTooLargeError
     return priced
 
 

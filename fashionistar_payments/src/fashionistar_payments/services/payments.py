@@ -1,13 +1,14 @@
 """Paying an order."""
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from fashionistar_common.db import lock_rows
-from fashionistar_common.exceptions import FieldError
+from fashionistar_common.exceptions import FashionistarError, FieldError
 from fashionistar_common.types import Actor
 
 from ..conf import conf
 from ..exceptions import (
     InvalidProviderError,
+    NothingToPayError,
     OrderAlreadyPaidError,
     PaymentInProgressError,
     ProviderNotConfiguredError,
@@ -41,7 +42,8 @@ def create_payment(*, order_number: str, actor: Actor, provider: str = "") -> Pa
     Raises:
         ProviderCallInTransactionError: called inside a transaction.
         NotFoundError: no such order, or not this actor's.
-        ConflictError: the order is not to be paid, is paid already, or waits for another provider's payment.
+        ConflictError: the order is not to be paid, costs nothing, is paid already, or waits for another provider's
+            payment.
         InvalidProviderError: the alias is not configured.
         UnsupportedCurrencyError: the provider does not take the order's currency.
         ProviderUnavailableError: the provider did not answer; the payment is pending.
@@ -51,9 +53,17 @@ def create_payment(*, order_number: str, actor: Actor, provider: str = "") -> Pa
     order = orders().payable_order(order_number, actor=actor)
     if not gateway.takes(order.amount.currency):
         raise UnsupportedCurrencyError(provider=gateway.alias, currency=order.amount.currency)
+    if order.amount.amount_minor <= 0:
+        raise NothingToPayError(order_number=order.number)
     payment = _pending_payment(order, gateway.alias)
     if payment.provider_reference:
         return payment
+    try:
+        # Once more: an order cancelled before the payment stood has told us so already, and will not again.
+        orders().payable_order(order_number, actor=actor)
+    except FashionistarError:
+        cancel_pending_payment(order_number=order.number)
+        raise
     answer = gateway.create_payment(
         PaymentRequest(
             payment_id=payment.public_id,
@@ -79,15 +89,18 @@ def _provider(alias: str) -> BaseProvider:
 
 def _pending_payment(order: PayableOrder, provider: str) -> Payment:
     """The order's one live payment, made if there is none. The partial unique constraint decides between racers."""
-    payment, _ = Payment.objects.live().get_or_create(
-        order_number=order.number,
-        defaults={
-            "customer_id": order.customer_id,
-            "provider": provider,
-            "amount_minor": order.amount.amount_minor,
-            "currency": order.amount.currency,
-        },
-    )
+    try:
+        payment, _ = Payment.objects.live().get_or_create(
+            order_number=order.number,
+            defaults={
+                "customer_id": order.customer_id,
+                "provider": provider,
+                "amount_minor": order.amount.amount_minor,
+                "currency": order.amount.currency,
+            },
+        )
+    except IntegrityError as error:  # another stood in the way, and had ended when we looked
+        raise PaymentInProgressError(order_number=order.number, provider=provider) from error
     if payment.status == PaymentStatus.SUCCEEDED:
         raise OrderAlreadyPaidError(order_number=order.number)
     if (payment.provider, payment.amount) != (provider, order.amount):

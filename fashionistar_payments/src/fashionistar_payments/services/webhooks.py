@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
-from fashionistar_common.db import lock_rows
+from fashionistar_common.db import lock_rows, storable
 from fashionistar_common.exceptions import FashionistarError
 
 from ..exceptions import (
@@ -105,7 +105,7 @@ def process_webhook(row: WebhookEvent) -> None:
     except Exception as error:
         code = error.code if isinstance(error, FashionistarError) else type(error).__name__
         WebhookEvent.objects.filter(pk=row.pk, processed_at__isnull=True).update(
-            attempts=F("attempts") + 1, last_error=f"{code}: {error}"[:2000]
+            attempts=F("attempts") + 1, last_error=storable(f"{code}: {error}")[:2000]
         )
         raise
 
