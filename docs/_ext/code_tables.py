@@ -15,6 +15,7 @@ from typing import Any, get_type_hints
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import DjangoHelpFormatter
 from docutils import nodes
+from fashionistar_common import http
 from fashionistar_common.conf import AppSettings
 from fashionistar_common.events import Event, event_bus
 from fashionistar_common.events.event import catalogue
@@ -23,8 +24,6 @@ from fashionistar_common.http.problems import CODES, STATUS
 from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
-
-from fashionistar_common import http
 
 APPS = ("common", "auth", "catalog", "orders", "payments")
 HIDDEN = DjangoHelpFormatter.show_last | {"--help"}

@@ -2,10 +2,9 @@ import json
 from pathlib import Path
 
 import pytest
+from fashionistar_auth import events, handlers
 from fashionistar_common.events import event_bus
 from fashionistar_common.testing import run_tasks
-
-from fashionistar_auth import events, handlers
 
 CONTRACTS = Path(__file__).parents[1] / "contracts"
 EVENTS = [events.UserRegistered, events.EmailVerified, events.VerificationRequested, events.RegistrationRepeated]

@@ -9,11 +9,10 @@ from django.contrib.auth import authenticate as django_authenticate
 from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
+from fashionistar_auth import checks, services
 from fashionistar_auth.models import EmailVerification, SpentRefreshToken, User
 from fashionistar_auth.tasks import purge_expired_verifications
 from fashionistar_auth.testing import PASSWORD, make_user, tokens_for
-
-from fashionistar_auth import checks, services
 
 FAULTS = {
     "an unknown key": ({"ISUER": "x"}, "E001"),

@@ -4,13 +4,12 @@ import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from fashionistar_auth import services
 from fashionistar_auth.exceptions import RoleNotAllowedError
 from fashionistar_auth.models import EmailVerification, User
 from fashionistar_auth.testing import PASSWORD, mailed_code, make_user
 from fashionistar_common.testing import assert_problem, deliver_events, published, run_tasks
 from fashionistar_common.types import Role
-
-from fashionistar_auth import services
 
 pytestmark = pytest.mark.django_db
 

@@ -1,5 +1,6 @@
 import jwt
 import pytest
+from fashionistar_auth import services
 from fashionistar_auth.exceptions import InvalidTokenError
 from fashionistar_auth.models import SpentRefreshToken, User
 from fashionistar_auth.selectors import user_of
@@ -7,8 +8,6 @@ from fashionistar_auth.testing import PASSWORD, make_user, tokens_for
 from fashionistar_auth.tokens import authenticate
 from fashionistar_common.testing import assert_problem
 from fashionistar_common.types import Actor, Role
-
-from fashionistar_auth import services
 
 pytestmark = pytest.mark.django_db
 

@@ -3,14 +3,13 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 from django.utils import timezone
+from fashionistar_auth import services
 from fashionistar_auth.codes import code_for, new_nonce
 from fashionistar_auth.exceptions import InvalidCodeError
 from fashionistar_auth.models import EmailVerification, User
 from fashionistar_auth.tasks import send_verification_email
 from fashionistar_auth.testing import PASSWORD, mailed_code
 from fashionistar_common.testing import assert_problem, deliver_events, published, run_tasks
-
-from fashionistar_auth import services
 
 pytestmark = pytest.mark.django_db
 

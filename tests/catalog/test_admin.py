@@ -7,11 +7,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from fashionistar_catalog import services
 from fashionistar_catalog.models import Category, Product, StockMovement, Variant, Vendor
 from fashionistar_catalog.testing import make_category, make_product, make_variant, make_vendor
 from fashionistar_common.testing import published
-
-from fashionistar_catalog import services
 
 pytestmark = pytest.mark.django_db
 

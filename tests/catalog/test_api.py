@@ -3,12 +3,11 @@
 from typing import Any
 
 import pytest
+from fashionistar_catalog import services
 from fashionistar_catalog.models import Product
 from fashionistar_catalog.testing import make_category, make_product, make_variant, make_vendor
 from fashionistar_catalog.types import NewVariant
 from fashionistar_common.money import Money
-
-from fashionistar_catalog import services
 
 from .conftest import Get
 

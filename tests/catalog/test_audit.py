@@ -2,12 +2,11 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from fashionistar_catalog import services, tasks
 from fashionistar_catalog.models import StockMovement, Variant
 from fashionistar_catalog.testing import make_product, make_variant
 from fashionistar_catalog.types import StockDifference
 from fashionistar_common.testing import run_tasks
-
-from fashionistar_catalog import services, tasks
 
 pytestmark = pytest.mark.django_db
 

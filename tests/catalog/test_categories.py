@@ -1,11 +1,10 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from fashionistar_catalog import selectors, services
 from fashionistar_catalog.exceptions import CategoryLoopError, CategoryNotFoundError, SlugTakenError
 from fashionistar_catalog.models import Category
 from fashionistar_catalog.testing import make_category, make_product
-
-from fashionistar_catalog import selectors, services
 
 pytestmark = pytest.mark.django_db
 

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
+from fashionistar_catalog import selectors, services
 from fashionistar_catalog.exceptions import (
     InvalidPriceError,
     MixedCurrenciesError,
@@ -15,8 +16,6 @@ from fashionistar_catalog.testing import make_category, make_product, make_varia
 from fashionistar_catalog.types import NewVariant
 from fashionistar_common.money import Money
 from fashionistar_common.testing import published
-
-from fashionistar_catalog import selectors, services
 
 pytestmark = pytest.mark.django_db
 

@@ -3,9 +3,8 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from fashionistar_catalog.testing import make_category, make_product, make_variant, make_vendor
-
 from fashionistar_catalog import services
+from fashionistar_catalog.testing import make_category, make_product, make_variant, make_vendor
 
 from .conftest import reader
 

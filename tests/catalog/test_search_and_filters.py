@@ -1,14 +1,13 @@
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from fashionistar_catalog import services
 from fashionistar_catalog.exceptions import InvalidFilterError
 from fashionistar_catalog.models import Category, Product
 from fashionistar_catalog.selectors import published_products
 from fashionistar_catalog.selectors.search import search
 from fashionistar_catalog.testing import make_category, make_product, make_vendor
 from fashionistar_catalog.types import ProductFilters
-
-from fashionistar_catalog import services
 
 pytestmark = pytest.mark.django_db
 

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
+from fashionistar_catalog import services
 from fashionistar_catalog.exceptions import (
     InvalidQuantityError,
     MissingReferenceError,
@@ -13,8 +14,6 @@ from fashionistar_catalog.exceptions import (
 from fashionistar_catalog.models import StockMovement, Variant
 from fashionistar_catalog.testing import make_product, make_variant, make_vendor
 from fashionistar_common.testing import published
-
-from fashionistar_catalog import services
 
 pytestmark = pytest.mark.django_db
 

@@ -8,12 +8,11 @@ from threading import Barrier
 import pytest
 from django.db import connections
 from django.db.models import Sum
+from fashionistar_catalog import services
 from fashionistar_catalog.exceptions import OutOfStockError
 from fashionistar_catalog.models import Variant
 from fashionistar_catalog.testing import make_product, make_variant
 from fashionistar_common.money import Money
-
-from fashionistar_catalog import services
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

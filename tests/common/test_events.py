@@ -11,12 +11,11 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
+from fashionistar_common import context
 from fashionistar_common.conf import conf
 from fashionistar_common.events import Event, EventBus, OutsideTransactionError, event_bus, relay
 from fashionistar_common.models import EventDelivery, IdempotencyRecord, OutboxEvent
 from fashionistar_common.testing import deliver_events, published
-
-from fashionistar_common import context
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -4,10 +4,9 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
+from fashionistar_common import context
 from fashionistar_common.tasks import requeue_lost_tasks, task
 from fashionistar_common.testing import run_tasks
-
-from fashionistar_common import context
 
 pytestmark = pytest.mark.django_db(transaction=True)
 seen = []

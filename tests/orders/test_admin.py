@@ -9,10 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from fashionistar_auth.testing import make_user
 from fashionistar_common.types import Role
+from fashionistar_orders import services
 from fashionistar_orders.models import Cart, CartLine, Order, OrderLine, VendorOrder
 from fashionistar_orders.testing import FakeCatalog, make_cart, make_client, make_order
-
-from fashionistar_orders import services
 
 pytestmark = pytest.mark.django_db
 

@@ -11,11 +11,10 @@ from fashionistar_common.events import event_bus
 from fashionistar_common.models import EventDelivery, OutboxEvent
 from fashionistar_common.money import Money
 from fashionistar_common.testing import deliver_events, published, run_tasks
+from fashionistar_orders import handlers, services
 from fashionistar_orders.models import Order
 from fashionistar_orders.tasks import send_order_confirmation
 from fashionistar_orders.testing import FakeCatalog, make_client, make_order
-
-from fashionistar_orders import handlers, services
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

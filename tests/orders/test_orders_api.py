@@ -8,10 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from fashionistar_common.money import Money
 from fashionistar_common.testing import assert_problem, published
+from fashionistar_orders import services
 from fashionistar_orders.models import Order
 from fashionistar_orders.testing import FakeCatalog, make_cart, make_order
-
-from fashionistar_orders import services
 
 pytestmark = pytest.mark.django_db
 

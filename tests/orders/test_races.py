@@ -8,13 +8,12 @@ from django.db.models import Sum
 from fashionistar_catalog.models import Variant
 from fashionistar_catalog.testing import make_product
 from fashionistar_common.testing import published
+from fashionistar_orders import services
 from fashionistar_orders.exceptions import CartEmptyError, OrderNotCancellableError
 from fashionistar_orders.models import Cart, CartLine, Order
 from fashionistar_orders.selectors import cart_for_customer
 from fashionistar_orders.testing import ADDRESS, make_cart, make_client, make_order
 from fashionistar_orders.types import PaymentOutcome
-
-from fashionistar_orders import services
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,6 +13,7 @@ from fashionistar_common.exceptions import NotFoundError
 from fashionistar_common.money import Money
 from fashionistar_common.testing import published
 from fashionistar_common.types import Actor, Role
+from fashionistar_orders import services
 from fashionistar_orders.exceptions import (
     CartEmptyError,
     CartNotFoundError,
@@ -29,8 +30,6 @@ from fashionistar_orders.services import cancellation
 from fashionistar_orders.tasks import cancel_unpaid
 from fashionistar_orders.testing import ADDRESS, FakeCatalog, make_cart, make_client, make_order
 from fashionistar_orders.types import PaymentOutcome
-
-from fashionistar_orders import services
 
 pytestmark = pytest.mark.django_db
 

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from fashionistar_common.exceptions import NotFoundError
 from fashionistar_common.money import Money
 from fashionistar_common.testing import deliver_events, published
+from fashionistar_payments import services
 from fashionistar_payments.exceptions import (
     InvalidProviderError,
     OrderAlreadyPaidError,
@@ -22,8 +23,6 @@ from fashionistar_payments.models import Payment
 from fashionistar_payments.providers.dummy import DummyProvider, reference_of
 from fashionistar_payments.testing import FakeOrders, make_payment, signed_webhook
 from fashionistar_payments.types import PaymentRequest, PaymentStatus, ProviderPayment
-
-from fashionistar_payments import services
 
 from .conftest import CUSTOMER, STRANGER
 

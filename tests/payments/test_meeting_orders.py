@@ -8,12 +8,11 @@ from django.db import connection, connections
 from fashionistar_common.exceptions import ConflictError
 from fashionistar_common.money import Money
 from fashionistar_common.types import Actor
+from fashionistar_payments import services
 from fashionistar_payments.exceptions import NothingToPayError, PaymentInProgressError
 from fashionistar_payments.models import Payment, WebhookEvent
 from fashionistar_payments.providers.dummy import DummyProvider
 from fashionistar_payments.testing import FakeOrder, FakeOrders, make_payment, signed_webhook
-
-from fashionistar_payments import services
 
 from .conftest import CUSTOMER
 

@@ -11,10 +11,9 @@ from django.urls import reverse
 from fashionistar_auth.models import User
 from fashionistar_common.money import Money
 from fashionistar_common.testing import run_tasks
+from fashionistar_payments import services, tasks
 from fashionistar_payments.models import Payment, WebhookEvent
 from fashionistar_payments.testing import make_payment, signed_webhook
-
-from fashionistar_payments import services, tasks
 
 pytestmark = pytest.mark.django_db
 

@@ -10,6 +10,7 @@ import pytest
 from fashionistar_common.events import event_bus
 from fashionistar_common.money import Money
 from fashionistar_common.testing import published
+from fashionistar_payments import services
 from fashionistar_payments.exceptions import (
     MalformedWebhookError,
     SignatureError,
@@ -21,8 +22,6 @@ from fashionistar_payments.providers import payment_providers
 from fashionistar_payments.providers.dummy import SIGNATURE_HEADER, DummyProvider, sign, webhook_body
 from fashionistar_payments.testing import make_payment, signed_webhook
 from fashionistar_payments.types import WebhookReceipt
-
-from fashionistar_payments import services
 
 pytestmark = pytest.mark.django_db
 DONE, KEPT = WebhookReceipt(received=1, processed=1), WebhookReceipt(received=1, processed=0)

@@ -3,9 +3,8 @@
 import django.db.models.deletion
 import django.db.models.expressions
 import django.utils.timezone
-from django.db import migrations, models
-
 import fashionistar_orders.models
+from django.db import migrations, models
 
 
 class Migration(migrations.Migration):

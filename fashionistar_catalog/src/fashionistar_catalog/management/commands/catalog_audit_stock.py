@@ -2,9 +2,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm
-
 from fashionistar_catalog import services
+from tqdm import tqdm
 
 
 class Command(BaseCommand):

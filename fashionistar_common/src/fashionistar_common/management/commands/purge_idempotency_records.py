@@ -2,7 +2,6 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
-
 from fashionistar_common.http.idempotency import expired_records
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, close_old_connections
-
 from fashionistar_common.conf import conf
 from fashionistar_common.events.relay import relay
 from fashionistar_common.tasks import requeue_lost_tasks

@@ -2,7 +2,6 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-
 from fashionistar_payments.selectors import replayable_webhooks
 from fashionistar_payments.services import replay_webhooks
 
