@@ -105,8 +105,14 @@ class EventBus:
                 offered = get_type_hints(event)
                 for field, hint in get_type_hints(subscription.payload_type).items():
                     if field not in ENVELOPE and offered.get(field) != hint:
-                        found.append(f"{subscriber} reads {field} of {name} v{version} as {hint}; it is not.")
+                        there = f"is {_type_name(offered[field])}" if field in offered else "is not there"
+                        wanted = f"reads {field} of {name} v{version} as {_type_name(hint)}"
+                        found.append(f"{subscriber} {wanted}, but it {there}.")
         return found
+
+
+def _type_name(hint: Any) -> str:
+    return hint.__name__ if isinstance(hint, type) else str(hint)
 
 
 event_bus = EventBus()
