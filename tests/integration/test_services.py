@@ -91,18 +91,19 @@ def test_a_command_that_does_not_exist_is_told_in_one_sentence() -> None:
 
 
 def test_the_servers_die_with_a_parent_that_is_killed_and_its_files_go_with_the_next_start(tmp_path: Path) -> None:
-    code = "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"
-    before = _working_folders()
+    code = """
+import os, signal, psycopg
+with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+    print(connection.execute("show unix_socket_directories").fetchone()[0], flush=True)
+os.kill(os.getppid(), signal.SIGKILL)
+"""
     done = _wrap(sys.executable, "-c", code, data=tmp_path)
     assert done.returncode == -signal.SIGKILL
-    left = _working_folders() - before
+    left = Path(done.stdout.strip())
+    assert left.name.startswith(PREFIX)
     with services(tmp_path) as environment, psycopg.connect(environment["DATABASE_URL"]) as connection:
         assert connection.execute("select 1").fetchone() == (1,)
-        assert not left & _working_folders()
-
-
-def _working_folders() -> set[Path]:
-    return set(Path("/tmp").glob(f"{PREFIX}*"))
+        assert not left.exists()
 
 
 def _wrap(*command: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
