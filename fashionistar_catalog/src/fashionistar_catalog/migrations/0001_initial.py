@@ -107,11 +107,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            options={
-                "verbose_name": "product",
-                "verbose_name_plural": "products",
-                "ordering": ("-id",),
-            },
+            options={"verbose_name": "product", "verbose_name_plural": "products", "ordering": ("-id",)},
         ),
         migrations.CreateModel(
             name="ProductImage",
@@ -200,11 +196,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            options={
-                "verbose_name": "variant",
-                "verbose_name_plural": "variants",
-                "ordering": ("position", "id"),
-            },
+            options={"verbose_name": "variant", "verbose_name_plural": "variants", "ordering": ("position", "id")},
         ),
         migrations.CreateModel(
             name="StockMovement",
@@ -242,11 +234,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            options={
-                "verbose_name": "stock movement",
-                "verbose_name_plural": "stock movements",
-                "ordering": ("-id",),
-            },
+            options={"verbose_name": "stock movement", "verbose_name_plural": "stock movements", "ordering": ("-id",)},
         ),
         migrations.CreateModel(
             name="Vendor",
