@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,14 +31,6 @@ class LampLit(Event, name="tests.lamp_lit", version=1, aggregate="lamp"):
 @dataclass(frozen=True)
 class LampSeen:
     lamp: str
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    """pytest-xdist cannot carry a captured log whose text is no UTF-8."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture
