@@ -11,7 +11,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.production ALLOWED_HOSTS=sho
 	DUMMY_PROVIDER_SECRET=only-for-this-check-0123456789
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check matrix corners dist docs chaos
+.PHONY: help run demo test check matrix corners dist docs chaos bench
 
 help:  ## Show what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,3 +51,6 @@ docs:  ## Build the documentation, warnings being errors
 
 chaos:  ## Kill server, worker and relay 50 times while customers buy; nothing may be lost or doubled
 	$(IN) python tests/chaos/kill_processes.py
+
+bench:  ## Run every benchmark; they print what they measured (BENCH=events for one)
+	$(IN) sh -ec 'for program in tests/benchmarks/$${BENCH:-*}.py; do echo "== $$program"; python $$program; done'

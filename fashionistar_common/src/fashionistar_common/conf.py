@@ -27,36 +27,53 @@ class CommonSettings(AppSettings):
 
     setting = "FASHIONISTAR_COMMON"
 
+    # Who is asking, and what every answer looks like ---------------------------------------------------------------
+
     #: Dotted path of `(token: str) -> Actor`; empty: the Django session's user is the actor.
     AUTHENTICATOR: str = ""
-    #: How many threads `gather()` may use in this process.
-    GATHER_THREADS: int = 8
-    #: Seconds between two looks of an idle relay into the outbox.
-    RELAY_INTERVAL: float = 0.2
-    #: Deliveries of one event to one subscriber before it counts as dead.
-    RELAY_MAX_ATTEMPTS: int = 10
+    #: Below this path every error is a problem, even Django's own pages.
+    API_PREFIX: str = "/api/"
+    #: The URI before a problem's code in its `type`; empty: `about:blank`.
+    PROBLEM_BASE_URI: str = ""
+    #: Items on a page when the request does not say.
+    PAGE_SIZE: int = 24
+    #: Items on a page at most.
+    PAGE_SIZE_MAX: int = 100
+
+    # Requests that happen once ------------------------------------------------------------------------------------
+
     #: Seconds after which a request that holds an idempotency key and never answered is taken for dead.
     IDEMPOTENCY_LEASE: int = 60
     #: Hours that a stored answer is replayed.
     IDEMPOTENCY_HOURS: int = 24
-    #: The domain of Message-IDs.
-    MAIL_DOMAIN: str = "fashionistar.example"
-    #: Where `mail.DirectoryEmailBackend` keeps its messages.
-    MAIL_DIRECTORY: str = ""
+
+    # Events -------------------------------------------------------------------------------------------------------
+
+    #: Seconds between two looks of an idle relay into the outbox.
+    RELAY_INTERVAL: float = 0.2
+    #: Deliveries of one event to one subscriber before it counts as dead.
+    RELAY_MAX_ATTEMPTS: int = 10
+
+    # Tasks --------------------------------------------------------------------------------------------------------
+
     #: Seconds before a failed task's second attempt; doubled for each further one, at most an hour.
     TASK_RETRY_BASE: float = 60.0
     #: Seconds after which a running task counts as lost with its worker, unless the task says otherwise.
     TASK_TIME_LIMIT: int = 300
     #: Seconds between two looks for tasks whose worker died.
     TASK_RECLAIM_INTERVAL: float = 5.0
-    #: Items on a page when the request does not say.
-    PAGE_SIZE: int = 24
-    #: Items on a page at most.
-    PAGE_SIZE_MAX: int = 100
-    #: Below this path every error is a problem, even Django's own pages.
-    API_PREFIX: str = "/api/"
-    #: The URI before a problem's code in its `type`; empty: `about:blank`.
-    PROBLEM_BASE_URI: str = ""
+
+    # Data ---------------------------------------------------------------------------------------------------------
+
+    #: How many threads `gather()` may use in this process.
+    GATHER_THREADS: int = 8
+
+    # Messages to people -------------------------------------------------------------------------------------------
+
+    #: The domain of Message-IDs.
+    MAIL_DOMAIN: str = "fashionistar.example"
+    #: Where `mail.DirectoryEmailBackend` keeps its messages.
+    MAIL_DIRECTORY: str = ""
 
 
 conf = CommonSettings()

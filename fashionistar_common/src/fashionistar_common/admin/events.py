@@ -3,20 +3,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from .models import EventDelivery, IdempotencyRecord, OutboxEvent
-
-
-class _ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Facts: to be read, not edited."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
+from ..models import EventDelivery, OutboxEvent
+from .read_only import ReadOnlyAdmin
 
 
 class EventDeliveryInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -33,7 +21,7 @@ class EventDeliveryInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(OutboxEvent)
-class OutboxEventAdmin(_ReadOnlyAdmin):
+class OutboxEventAdmin(ReadOnlyAdmin):
     list_display = ["id", "name", "version", "stream", "occurred_at", "fanned_out_at", "request_id"]
     list_filter = ["name"]
     search_fields = ["stream", "request_id", "event_id"]
@@ -42,7 +30,7 @@ class OutboxEventAdmin(_ReadOnlyAdmin):
 
 
 @admin.register(EventDelivery)
-class EventDeliveryAdmin(_ReadOnlyAdmin):
+class EventDeliveryAdmin(ReadOnlyAdmin):
     list_display = ["event", "subscriber", "status", "attempts", "next_attempt_at", "delivered_at"]
     list_filter = ["status", "subscriber"]
     search_fields = ["stream", "subscriber", "last_error"]
@@ -59,10 +47,3 @@ class EventDeliveryAdmin(_ReadOnlyAdmin):
             status=EventDelivery.Status.PENDING, attempts=0, next_attempt_at=timezone.now()
         )
         self.message_user(request, f"{count} deliveries will be tried again.", messages.SUCCESS)
-
-
-@admin.register(IdempotencyRecord)
-class IdempotencyRecordAdmin(_ReadOnlyAdmin):
-    list_display = ["key", "scope", "claimed_at", "status"]
-    search_fields = ["key", "scope"]
-    exclude = ["body"]
