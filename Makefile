@@ -11,7 +11,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.production ALLOWED_HOSTS=sho
 	DUMMY_PROVIDER_SECRET=only-for-this-check-0123456789
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check matrix corners dist docs chaos bench
+.PHONY: help run demo test check matrix corners dist docs chaos bench alone
 
 help:  ## Show what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ corners:  ## The oldest and the newest of them, as far as this machine has them
 
 dist:  ## Build the five distributions and install each alone in an empty environment
 	$(IN) tox run -e dist
+
+alone:  ## Run the suite of fashionistar_common with nothing else installed, on PostgreSQL and on SQLite
+	$(IN) python tests/packaging/suite_alone.py $(ALONE_ARGS)
 
 docs:  ## Build the documentation, warnings being errors
 	$(IN) sphinx-build -W -n --keep-going docs docs/_build/html

@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -38,14 +37,6 @@ def pytest_configure(config: pytest.Config) -> None:
     import django
 
     django.setup()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Spell out what is no UTF-8 in captured logs: pytest-xdist cannot carry it from a worker."""
-    report = yield
-    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
-    return report
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

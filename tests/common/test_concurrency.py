@@ -16,6 +16,7 @@ def wait_and_say(number):
         return number, cursor.fetchone()[1]
 
 
+@pytest.mark.postgresql
 def test_three_reads_of_100_ms_take_less_than_200_ms():
     reads = [lambda number=number: wait_and_say(number) for number in range(3)]
     async_to_sync(gather)(*reads)  # opens the connections
@@ -36,6 +37,7 @@ def test_the_first_error_comes_out():
         async_to_sync(gather)(lambda: 1 // 0, lambda: wait_and_say(1))
 
 
+@pytest.mark.postgresql
 def test_rows_are_locked_in_primary_key_order(django_assert_num_queries):
     for number in range(3):
         OutboxEvent.objects.create(name="x", version=1, stream=str(number), payload={})

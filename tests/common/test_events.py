@@ -14,6 +14,7 @@ from django.utils import timezone
 from fashionistar_common import context
 from fashionistar_common.conf import conf
 from fashionistar_common.events import Event, EventBus, OutsideTransactionError, event_bus, relay
+from fashionistar_common.events.event import catalogue
 from fashionistar_common.models import EventDelivery, IdempotencyRecord, OutboxEvent
 from fashionistar_common.testing import deliver_events, published
 
@@ -243,14 +244,16 @@ def test_a_handler_takes_one_annotated_dataclass(bus):
 
 @dataclass(frozen=True)
 class Drifted:
-    order_number: int
+    strokes: str
 
 
-def test_a_subscription_that_cannot_work_is_named_by_the_check(bus):
-    @bus.subscribe("orders.order_ironed", version=1)
+def test_a_subscription_that_cannot_work_is_named_by_the_check(bus, monkeypatch):
+    monkeypatch.setitem(catalogue, ("common.coat_brushed", 1), CoatBrushed)  # as if common, which is here, published it
+
+    @bus.subscribe("common.coat_ironed", version=1)
     def unknown(event: CoatSeen) -> None: ...
 
-    @bus.subscribe("orders.order_placed", version=1)
+    @bus.subscribe("common.coat_brushed", version=1)
     def drifted(event: Drifted) -> None: ...
 
     @bus.subscribe("tailoring.hem_cut", version=1)
@@ -258,8 +261,8 @@ def test_a_subscription_that_cannot_work_is_named_by_the_check(bus):
 
     problems = bus.problems()
     assert len(problems) == 2
-    assert "orders.order_ironed v1, which nobody publishes" in problems[0]
-    assert problems[1].endswith("drifted reads order_number of orders.order_placed v1 as int, but it is str.")
+    assert "common.coat_ironed v1, which nobody publishes" in problems[0]
+    assert problems[1].endswith("drifted reads strokes of common.coat_brushed v1 as str, but it is int.")
 
 
 def test_idle_relays_look_into_the_outbox_by_index(django_assert_max_num_queries):

@@ -114,6 +114,7 @@ def test_two_long_addresses_are_two_scopes():
     assert IdempotencyRecord.objects.count() == 2
 
 
+@pytest.mark.postgresql  # on SQLite the second transaction waits for the first one
 def test_a_key_that_is_given_back_while_we_look_at_it_is_a_request_in_progress():
     """The other request holds the key when ours inserts, and has failed when ours then reads."""
 

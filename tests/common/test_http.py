@@ -340,7 +340,7 @@ def test_a_bad_page_is_a_problem(face, query, code):
 def test_without_an_authenticator_the_session_counts_and_csrf_with_it(face, settings, django_user_model):
     settings.FASHIONISTAR_COMMON = {**settings.FASHIONISTAR_COMMON, "AUTHENTICATOR": ""}
     assert_problem(face.post("hats", HAT), 401, "not_authenticated")
-    user = django_user_model.objects.create_user(email="ada@example.com", password="long enough 1")
+    user = django_user_model.objects.create_user("ada@example.com", password="long enough 1")
     face.client.force_login(user)
     assert face.post("hats", HAT).status_code == 201
     face.client.handler.enforce_csrf_checks = True
