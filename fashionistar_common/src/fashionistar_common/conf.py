@@ -1,6 +1,6 @@
 """Typed settings: one dict per app, one annotated class attribute per setting, read live."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from django.conf import settings
 
@@ -39,6 +39,13 @@ class CommonSettings(AppSettings):
     PAGE_SIZE: int = 24
     #: Items on a page at most.
     PAGE_SIZE_MAX: int = 100
+
+    # Where a request comes from -----------------------------------------------------------------------------------
+
+    #: Addresses and networks (`"10.0.0.0/8"`) of the proxies whose word on the caller's address is taken.
+    TRUSTED_PROXIES: list[str] = []
+    #: The header in which those proxies write the caller's address. They must overwrite or append to it.
+    FORWARDED_HEADER: Literal["X-Forwarded-For", "Forwarded"] = "X-Forwarded-For"
 
     # Requests that happen once ------------------------------------------------------------------------------------
 

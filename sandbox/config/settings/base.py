@@ -41,6 +41,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "fashionistar_common.http.middleware.RequestIDMiddleware",
     "fashionistar_common.http.middleware.ServerTimingMiddleware",
+    "fashionistar_common.http.middleware.OriginMiddleware",
     "fashionistar_common.http.middleware.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
@@ -167,6 +168,7 @@ FASHIONISTAR_COMMON: dict[str, Any] = {
     "AUTHENTICATOR": "fashionistar_auth.tokens.authenticate",
     "IDEMPOTENCY_LEASE": environ.number("IDEMPOTENCY_LEASE", 60),
     "TASK_TIME_LIMIT": environ.number("TASK_TIME_LIMIT", 300),
+    "TRUSTED_PROXIES": environ.listing("TRUSTED_PROXIES"),
 }
 FASHIONISTAR_ORDERS: dict[str, Any] = {"CATALOG": "config.wiring.catalog"}
 FASHIONISTAR_PAYMENTS: dict[str, Any] = {"ORDERS": "config.wiring.orders"}

@@ -18,6 +18,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "fashionistar_common.http.middleware.RequestIDMiddleware",
     "fashionistar_common.http.middleware.ServerTimingMiddleware",
+    "fashionistar_common.http.middleware.OriginMiddleware",
     "fashionistar_common.http.middleware.ProblemMiddleware",
 ]
 

@@ -13,9 +13,13 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from ..conf import conf
-from ..context import request_id
+from ..context import Origin, origin, request_id
+from ..db.text import storable
+from .client_ip import client_ip
 from .problems import CONTENT_TYPE, problem
 
+#: Characters of a `User-Agent` that are kept.
+BROWSER_LENGTH = 200
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -72,6 +76,21 @@ class ServerTimingMiddleware(_Middleware):
 
     def after(self, request: HttpRequest, response: HttpResponseBase, state: Any) -> HttpResponseBase:
         response["Server-Timing"] = f"app;dur={(time.perf_counter() - state) * 1000:.1f}"
+        return response
+
+
+class OriginMiddleware(_Middleware):
+    """Notes where the request comes from: `context.origin` has its address and browser, and its user once one is known.
+
+    The authentication of a route fills in the user. The address is read behind `TRUSTED_PROXIES` only.
+    """
+
+    def before(self, request: HttpRequest) -> Token[Origin | None]:
+        browser = storable(request.headers.get("User-Agent", ""))[:BROWSER_LENGTH]
+        return origin.set(Origin(ip=client_ip(request.META), browser=browser))
+
+    def after(self, request: HttpRequest, response: HttpResponseBase, state: Any) -> HttpResponseBase:
+        origin.reset(state)
         return response
 
 

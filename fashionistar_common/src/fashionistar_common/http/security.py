@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from ..conf import conf
+from ..context import origin
 from ..exceptions import NotAuthenticatedError
 from ..types import Actor, Role
 
@@ -51,6 +52,8 @@ def actor_from_user(user: AbstractBaseUser | AnonymousUser, roles: tuple[Role, .
 def _admit(actor: Actor, roles: tuple[Role, ...]) -> Actor:
     if roles and actor.role not in roles:
         raise WrongAudienceError
+    if now := origin.get():  # the one object of this request, so that whoever runs further out sees it, too
+        now.user_id, now.role = actor.id, actor.role
     return actor
 
 

@@ -1,4 +1,4 @@
-"""System checks: of this app, and the two that every app's settings share."""
+"""System checks: the two that every app's settings share, and those of this app, a module for each subject."""
 
 from typing import Any, get_type_hints
 
@@ -7,7 +7,10 @@ from django.core.checks import CheckMessage, Error, register
 from django.utils.module_loading import import_string
 from pydantic import TypeAdapter, ValidationError
 
-from .conf import AppSettings, conf
+from ..conf import AppSettings, conf
+from . import middleware
+
+__all__ = ["check_app_settings", "check_common", "middleware"]
 
 
 def check_app_settings(app_settings: AppSettings, *, prefix: str) -> list[CheckMessage]:
@@ -36,7 +39,7 @@ def check_app_settings(app_settings: AppSettings, *, prefix: str) -> list[CheckM
 
 @register()
 def check_common(**kwargs: Any) -> list[CheckMessage]:
-    from .events import event_bus
+    from ..events import event_bus
 
     messages = check_app_settings(conf, prefix="fashionistar_common")
     if conf.AUTHENTICATOR:
