@@ -65,8 +65,11 @@ class CommonSettings(AppSettings):
 
     #: Seconds before a failed task's second attempt; doubled for each further one, at most an hour.
     TASK_RETRY_BASE: float = 60.0
-    #: Seconds after which a running task counts as lost with its worker, unless the task says otherwise.
+    #: Seconds after which a running attempt is stopped, unless its task says otherwise; a tenth later it counts as lost
+    #: with its worker.
     TASK_TIME_LIMIT: int = 300
+    #: The share of its time limit after which a running attempt is logged as a warning.
+    TASK_TIME_WARNING: float = 0.8
     #: Seconds between two looks for tasks whose worker died.
     TASK_RECLAIM_INTERVAL: float = 5.0
 

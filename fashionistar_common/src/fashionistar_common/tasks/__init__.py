@@ -8,7 +8,9 @@
 A task runs at least once. With the database backend, enqueueing inside a transaction is part of it.
 """
 
+from .arguments import TaskArgumentError
+from .limits import TaskTimeLimitError
 from .lost import requeue_lost_tasks
-from .retry import RetryingTask, task
+from .policy import RetryingTask, task
 
-__all__ = ["RetryingTask", "requeue_lost_tasks", "task"]
+__all__ = ["RetryingTask", "TaskArgumentError", "TaskTimeLimitError", "requeue_lost_tasks", "task"]

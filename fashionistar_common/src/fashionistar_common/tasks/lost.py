@@ -7,8 +7,7 @@ from django.apps import apps
 from django.db import transaction
 from django.utils import timezone
 
-from ..conf import conf
-from .retry import RetryingTask
+from .policy import RetryingTask
 
 logger = logging.getLogger(__name__)
 
@@ -28,11 +27,15 @@ def requeue_lost_tasks() -> int:
         for result in DBTaskResult.objects.running().select_for_update(skip_locked=True):
             try:
                 task = result.task
-                limits = task if isinstance(task, RetryingTask) else RetryingTask(func=task.func)
+                limits = (
+                    task
+                    if isinstance(task, RetryingTask)
+                    else RetryingTask(func=task.func, takes_context=task.takes_context)
+                )
             except Exception:  # its function, queue or backend is no longer there; the others are none the worse
                 logger.exception("task cannot be loaded", extra={"task": result.task_path})
                 continue
-            if result.started_at > now - timedelta(seconds=limits.time_limit or conf.TASK_TIME_LIMIT):
+            if result.started_at > now - timedelta(seconds=limits.lost_after):
                 continue
             facts = {"task": result.task_path, "attempt": len(result.worker_ids)}
             if len(result.worker_ids) >= limits.max_attempts:
