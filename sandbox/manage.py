@@ -18,8 +18,10 @@ def main() -> None:
             sys.exit(f"fashionistar_{package} is not installed: run `make run` or `uv sync` first.")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from fashionistar_common.observability.tracing import configure_tracing
 
     try:
+        configure_tracing()
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"The settings are not complete. {error}")

@@ -40,6 +40,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "fashionistar_common.http.middleware.RequestIDMiddleware",
+    "fashionistar_common.http.observe.ObserveMiddleware",
     "fashionistar_common.http.middleware.ServerTimingMiddleware",
     "fashionistar_common.http.middleware.OriginMiddleware",
     "fashionistar_common.http.middleware.ProblemMiddleware",

@@ -3,6 +3,7 @@
 from config import environ
 from config.settings.base import *  # noqa: F403 - a settings module is its base, changed
 from config.settings.base import FASHIONISTAR_COMMON, ROOT, dummy_payments
+from fashionistar_common.observability.logs import logging_config
 
 DEBUG = environ.flag("DEBUG", default=True)
 SECRET_KEY = environ.text("SECRET_KEY", "development-only-" + "0123456789abcdef" * 4)
@@ -14,11 +15,4 @@ FASHIONISTAR_PAYMENTS = dummy_payments(environ.text("DUMMY_PROVIDER_SECRET", "de
 FASHIONISTAR_COMMON["MAIL_DIRECTORY"] = environ.text("MAIL_DIRECTORY", str(ROOT / ".run" / "mail"))
 globals().update(environ.mailer("fashionistar_common.mail.DirectoryEmailBackend"))
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": environ.text("LOG_LEVEL", "INFO")},
-    "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
-}
+LOGGING = logging_config(level=environ.text("LOG_LEVEL", "INFO"), json=False)

@@ -3,6 +3,7 @@
 from config import environ
 from config.settings.base import *  # noqa: F403 - a settings module is its base, changed
 from config.settings.base import SECURE_CSP, dummy_payments
+from fashionistar_common.observability.logs import logging_config
 
 DEBUG = False
 SECRET_KEY = environ.required("SECRET_KEY", why="fifty or more random characters, the same on every server")
@@ -50,19 +51,4 @@ globals().update(
     )
 )
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"request": {"()": "config.logs.RequestFilter"}},
-    "formatters": {
-        "json": {
-            "()": "pythonjsonlogger.json.JsonFormatter",
-            "format": "{asctime}{levelname}{name}{message}{request_id}",
-            "style": "{",
-            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
-        }
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["request"]}},
-    "root": {"handlers": ["console"], "level": environ.text("LOG_LEVEL", "INFO")},
-    "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
-}
+LOGGING = logging_config(level=environ.text("LOG_LEVEL", "INFO"))
