@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fashionistar_common.observability.logs import CONTEXT
 
 SANDBOX = Path(__file__).parents[2] / "sandbox"
 
@@ -75,7 +76,8 @@ def test_a_line_of_the_log_is_json_with_its_request() -> None:
     done = _manage(COMPLETE, "shell", "-v", "0", "-c", code)
     line = json.loads(done.stderr)
     assert line.pop("time")
-    assert line == {"level": "INFO", "logger": "shop", "message": "sold 3", "request_id": "r-1", "sku": "A-1"}
+    said = {"level": "INFO", "logger": "shop", "message": "sold 3", "request_id": "r-1", "sku": "A-1"}
+    assert line == dict.fromkeys(CONTEXT) | said
 
 
 def _manage(environment: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:

@@ -40,9 +40,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "fashionistar_common.http.middleware.RequestIDMiddleware",
-    "fashionistar_common.http.observe.ObserveMiddleware",
     "fashionistar_common.http.middleware.ServerTimingMiddleware",
     "fashionistar_common.http.middleware.OriginMiddleware",
+    "fashionistar_common.http.observe.ObserveMiddleware",
     "fashionistar_common.http.middleware.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",

@@ -1,9 +1,10 @@
 """A developer's machine: everything works after ``make run``, nothing is secret, no mail leaves."""
 
+from fashionistar_common.observability.logs import logging_config
+
 from config import environ
 from config.settings.base import *  # noqa: F403 - a settings module is its base, changed
 from config.settings.base import FASHIONISTAR_COMMON, ROOT, dummy_payments
-from fashionistar_common.observability.logs import logging_config
 
 DEBUG = environ.flag("DEBUG", default=True)
 SECRET_KEY = environ.text("SECRET_KEY", "development-only-" + "0123456789abcdef" * 4)

@@ -1,9 +1,10 @@
 """The production site. It refuses to start without its secrets, and passes ``check --deploy``."""
 
+from fashionistar_common.observability.logs import logging_config
+
 from config import environ
 from config.settings.base import *  # noqa: F403 - a settings module is its base, changed
 from config.settings.base import SECURE_CSP, dummy_payments
-from fashionistar_common.observability.logs import logging_config
 
 DEBUG = False
 SECRET_KEY = environ.required("SECRET_KEY", why="fifty or more random characters, the same on every server")

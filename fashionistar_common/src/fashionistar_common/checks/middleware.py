@@ -10,10 +10,12 @@ from django.utils.module_loading import import_string
 
 from ..conf import conf
 from ..http.middleware import OriginMiddleware, ProblemMiddleware, RequestIDMiddleware, ServerTimingMiddleware
+from ..http.observe import ObserveMiddleware
 
-#: Ours, from the outside inwards: a problem carries the request id, and the time is that of everything within.
-ORDER = (RequestIDMiddleware, ServerTimingMiddleware, OriginMiddleware, ProblemMiddleware)
-OPTIONAL = {ServerTimingMiddleware}
+#: Ours, from the outside inwards: a problem carries the request id, the time is that of everything within, and what is
+#: logged of a request knows its user.
+ORDER = (RequestIDMiddleware, ServerTimingMiddleware, OriginMiddleware, ObserveMiddleware, ProblemMiddleware)
+OPTIONAL = {ServerTimingMiddleware, ObserveMiddleware}
 
 
 @register()

@@ -49,7 +49,7 @@ def path_of(request: HttpRequest) -> str:
 
 
 class ObserveMiddleware(_Middleware):
-    """One span and one log line for each request. Stands directly after `RequestIDMiddleware` and `OriginMiddleware`.
+    """One span and one log line for each request. Stands directly after `OriginMiddleware`.
 
     The span continues the caller's `traceparent`. The line's logger is `fashionistar_common.requests`; a request whose
     caller hung up has the status 499. The time of a streamed answer ends when its first byte could be sent.

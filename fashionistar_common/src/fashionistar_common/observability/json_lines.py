@@ -1,7 +1,6 @@
 """One JSON object for each log line; needs python-json-logger, of the extra `observability`."""
 
 import logging
-import sys
 import traceback
 from datetime import UTC, datetime
 from typing import Any

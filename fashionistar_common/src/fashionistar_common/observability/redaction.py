@@ -1,8 +1,8 @@
 """What must not be written down: secrets, and what belongs to a person.
 
-A value is removed for the name it goes by (`password`, `Set-Cookie`, `refresh_token`, `email`) or for what it looks like
-(a bearer token, a card number, an e-mail address), wherever it stands in a text. Every pattern takes time linear in the
-text, which may come from an attacker.
+A value is removed for the name it goes by (`password`, `Set-Cookie`, `refresh_token`, `email`) or for what it looks
+like (a bearer token, a card number, an e-mail address), wherever it stands in a text. Every pattern takes time linear
+in the text, which may come from an attacker.
 """
 
 import re
@@ -22,9 +22,7 @@ SECRET_WORDS = frozenset(
 _SECRET_PAIRS = re.compile(r"(?:access|api|private|secret|signing)_key")
 _WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
-_SECRET_NAMES = (
-    r"(?:password|passwd|passphrase|secret|token|otp|pin|api[_-]?key|cvv|cvc|signature|sessionid|credential)"
-)
+_NAMES = r"(?:password|passwd|passphrase|secret|token|otp|pin|api[_-]?key|cvv|cvc|signature|sessionid|credential)"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # A header takes the rest of its line with it.
     (re.compile(r"(?i)\b((?:set-)?cookie|authorization)(['\"]?\s{0,5}[:=]\s{0,5})[^\r\n]+"), rf"\1\2{REMOVED}"),
@@ -32,7 +30,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), REMOVED),
     (
         re.compile(
-            rf"(?i)((?:\b|_|-|(?<=[a-z])){_SECRET_NAMES}[\w-]{{0,40}}['\"]?\s{{0,5}}[:=]\s{{0,5}})"
+            rf"(?i)((?:\b|_|-|(?<=[a-z])){_NAMES}[\w-]{{0,40}}['\"]?\s{{0,5}}[:=]\s{{0,5}})"
             r"(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s,;&\"'})\]]+)"
         ),
         rf"\1{REMOVED}",
@@ -72,7 +70,7 @@ def redact(value: Any, *, depth: int = 5, longest: int = 20_000) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
-        return value if abs(value) != float("inf") and value == value else str(value)  # noqa: PLR0124 - NaN
+        return value if abs(value) != float("inf") and value == value else str(value)
     if isinstance(value, Mapping | list | tuple | set | frozenset):
         if depth == 0:
             return "..."

@@ -1,8 +1,8 @@
 """The OpenTelemetry SDK, set up; imported only by `tracing.configure_tracing()`, for it needs the extra.
 
-Django itself is traced by `http.observe.ObserveMiddleware` and not by opentelemetry-instrumentation-django: that
-middleware is synchronous, so it costs every asynchronous request a thread hop, and under ASGI it records nothing without
-a second package.
+Django itself is traced by `http.observe.ObserveMiddleware` and not by opentelemetry-instrumentation-django: the
+middleware of that is synchronous, so it costs every asynchronous request a thread hop, and under ASGI it records
+nothing without a second package.
 """
 
 import importlib.util

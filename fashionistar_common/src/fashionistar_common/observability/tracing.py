@@ -7,7 +7,7 @@ the trace in `context.carrier()`.
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import ImproperlyConfigured
 from opentelemetry import context, trace
@@ -54,7 +54,7 @@ def span(
 
 
 def parent_of(headers: Mapping[str, str]) -> context.Context:
-    """The trace that a request's headers continue. Baggage is not taken: anybody could write into our outbox with it."""
+    """The trace that a request's headers continue. Baggage is not taken: with it, anybody could fill our outbox."""
     wanted = {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
     return TraceContextTextMapPropagator().extract(wanted, context=context.Context())
 
