@@ -41,6 +41,12 @@ async def tie(request):
     return Status(201, await sync_to_async(tie_slowly)())
 
 
+@router.post("bows", response={201: Knot, **v2.PROBLEMS}, auth=v2.Bearer())
+@v2.idempotent(atomic=True)
+async def tie_in_one_transaction(request):
+    return Status(201, await sync_to_async(tie_slowly)())
+
+
 api = NinjaAPI(urls_namespace="tests-hanging-up", docs_url=None)
 api.add_router("/", router)
 v2.install_problem_handlers(api)
@@ -59,11 +65,11 @@ def knots(settings, monkeypatch):
     made.clear()
 
 
-async def post_and_hang_up():
+async def post_and_hang_up(path):
     """What a server does for a client that leaves while the service runs."""
     sent, messages = [], [{"type": "http.request", "body": b"{}", "more_body": False}]
     headers = [(b"host", b"testserver"), (b"authorization", b"Bearer x"), (b"idempotency-key", b"k1")]
-    scope = {"type": "http", "method": "POST", "path": "/api/v2/knots", "headers": headers, "query_string": b""}
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "query_string": b""}
 
     async def receive():
         if messages:
@@ -78,12 +84,13 @@ async def post_and_hang_up():
     return sent
 
 
-def test_what_a_caller_began_who_hung_up_is_finished_and_its_answer_kept(knots):
+@pytest.mark.parametrize("path", ["/api/v2/knots", "/api/v2/bows"])
+def test_what_a_caller_began_who_hung_up_is_finished_and_its_answer_kept(knots, path):
     with asyncio.Runner() as runner:
-        assert runner.run(post_and_hang_up()) == []
+        assert runner.run(post_and_hang_up(path)) == []
     assert len(made) == 1
     headers = {"Authorization": "Bearer x", "Idempotency-Key": "k1"}
-    again = Client().post("/api/v2/knots", b"{}", content_type="application/json", headers=headers)
+    again = Client().post(path, b"{}", content_type="application/json", headers=headers)
     assert (again.status_code, json.loads(again.content)) == (201, {"number": 1})
     assert again["Idempotent-Replayed"] == "true"
     assert len(made) == 1

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -90,27 +90,51 @@ class ApiView(APIView):
         return problem_handler
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        def run() -> HttpResponseBase:
+            response = super(ApiView, self).dispatch(request, *args, **kwargs)
+            return response.render() if isinstance(response, Response) else response
+
+        if "Idempotency-Key" not in request.headers:
+            return super().dispatch(request, *args, **kwargs)
+        handler = getattr(self, str(request.method).lower(), None)
+        if getattr(handler, "idempotent_in_one_transaction", False):
+            return idempotency.in_one_transaction(request, run)
         try:
-            response = super().dispatch(request, *args, **kwargs)
+            response = run()
         except BaseException:
             idempotency.settle(request, None)
             raise
-        if hasattr(request, "idempotency_claim") and isinstance(response, HttpResponse):
-            if isinstance(response, Response):
-                response.render()
-            idempotency.settle(request, response)
+        idempotency.settle(request, response)
         return response
 
 
-def idempotent(handler: Callable[..., Response]) -> Callable[..., HttpResponse]:
-    """Honour `Idempotency-Key` on a view's `post`; see `http.idempotency`."""
+type Handler = Callable[..., HttpResponse]
 
+
+@overload
+def idempotent(handler: Handler, /) -> Handler: ...
+@overload
+def idempotent(*, atomic: bool) -> Callable[[Handler], Handler]: ...
+def idempotent(handler: Handler | None = None, /, *, atomic: bool = False) -> Handler | Callable[[Handler], Handler]:
+    """Honour `Idempotency-Key` on a view's `post`; see `http.idempotency`.
+
+    Args:
+        atomic: claim, work and answer are one transaction. For handlers that do nothing but write to the database of
+            `IdempotencyRecord`: what they do elsewhere is not undone when the transaction is.
+    """
+    if handler is None:
+        return functools.partial(_idempotent, atomic=atomic)
+    return _idempotent(handler, atomic=atomic)
+
+
+def _idempotent(handler: Handler, *, atomic: bool) -> Handler:
     @functools.wraps(handler)
     def claimed(self: ApiView, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         plain: HttpRequest = request._request
         plain.auth = request.auth  # type: ignore[attr-defined]
-        return idempotency.claim(plain) or handler(self, request, *args, **kwargs)
+        return idempotency.claim(plain, atomic=atomic) or handler(self, request, *args, **kwargs)
 
+    claimed.idempotent_in_one_transaction = atomic  # type: ignore[attr-defined]
     return claimed
 
 

@@ -3,16 +3,22 @@
 A POST with an `Idempotency-Key` claims the key for its actor, method and path before it runs. Its answer, if it is a
 success, is kept and replayed to whoever sends the same key and body again; the same key with another body is refused,
 and so is a second request while the first one runs. An answer that is an error is not kept: nothing happened, so the
-key may be used again. A request that died without an answer loses its claim after `IDEMPOTENCY_LEASE` seconds.
+key may be used again.
+
+There are two forms. With a lease, claim, work and answer are three steps, between which the work may call other
+systems; a request that died without an answer loses its claim after `IDEMPOTENCY_LEASE` seconds. In one transaction,
+for work that only writes to the same database, the three are committed together: what dies leaves nothing behind.
 """
 
 import hashlib
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 
-from django.db import IntegrityError
-from django.db.models import QuerySet
+from django.db import IntegrityError, connections, router, transaction
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from ..conf import conf
@@ -41,8 +47,10 @@ class RequestInProgressError(ConflictError):
     code = "request_in_progress"
 
 
-def claim(request: HttpRequest) -> HttpResponse | None:
+def claim(request: HttpRequest, *, atomic: bool = False) -> HttpResponse | None:
     """Claim the request's key, if it has one; the earlier answer if there is one already.
+
+    With `atomic` it is called inside of `in_one_transaction()`, and the claim is that transaction's lock.
 
     Raises:
         IdempotencyKeyReusedError: the key came with another body.
@@ -57,6 +65,8 @@ def claim(request: HttpRequest) -> HttpResponse | None:
     scope = _scope(request)
     fingerprint = hashlib.sha256(request.body).hexdigest()
     now, mine = timezone.now(), uuid.uuid4()
+    if atomic and not _locked(scope, key):
+        raise RequestInProgressError(retry_after=1)
     try:
         record, created = IdempotencyRecord.objects.get_or_create(
             scope=scope, key=key, defaults={"fingerprint": fingerprint, "claim": mine, "claimed_at": now}
@@ -87,13 +97,44 @@ def _scope(request: HttpRequest) -> str:
     return scope if len(scope) <= 200 else f"{scope[:135]} {hashlib.sha256(scope.encode()).hexdigest()}"
 
 
-def settle(request: HttpRequest, response: HttpResponse | None) -> None:
-    """Keep the answer to the claimed request, or give the claim back when it failed (`None`: it crashed)."""
+def _locked(scope: str, key: str) -> bool:
+    """Lock the key until the transaction ends. On PostgreSQL nobody waits: it is ours, or somebody else's.
+
+    Elsewhere a write that changes nothing takes the lock, and a second request waits for it as long as the database
+    waits for locks.
+    """
+    connection = connections[router.db_for_write(IdempotencyRecord)]
+    if connection.vendor != "postgresql":
+        IdempotencyRecord.objects.filter(scope=scope, key=key).update(claim=F("claim"))
+        return True
+    digest = hashlib.sha256(f"idempotency {scope} {key}".encode()).digest()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], signed=True)])
+        return bool(cursor.fetchone()[0])
+
+
+def in_one_transaction[R: HttpResponseBase](request: HttpRequest, run: Callable[[], R]) -> R:
+    """Let `run` claim, work and answer in one transaction, which also keeps the answer.
+
+    An answer that is an error undoes everything, also what the handler wrote before it answered so.
+    """
+    database = router.db_for_write(IdempotencyRecord)
+    with transaction.atomic(using=database):
+        response = run()
+        if response.status_code >= 400:
+            transaction.set_rollback(True, using=database)
+        else:
+            settle(request, response)
+    return response
+
+
+def settle(request: HttpRequest, response: HttpResponseBase | None) -> None:
+    """Keep the answer to the claimed request, or give the claim back: it failed, it crashed (`None`), or it streams."""
     mine = getattr(request, "idempotency_claim", None)
     if mine is None:
         return
     record = IdempotencyRecord.objects.filter(claim=mine)
-    if response is None or response.status_code >= 400:
+    if not isinstance(response, HttpResponse) or response.status_code >= 400:
         record.delete()
         return
     record.update(

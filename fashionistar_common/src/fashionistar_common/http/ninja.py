@@ -4,9 +4,9 @@ import asyncio
 import functools
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, overload
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -129,37 +129,61 @@ class Bearer(AuthBase):
 type Endpoint = Callable[..., Coroutine[Any, Any, Any]]
 
 
-def idempotent(endpoint: Endpoint) -> Endpoint:
-    """Honour `Idempotency-Key` on an async endpoint; stands below the router's decorator. See `http.idempotency`."""
+@overload
+def idempotent(endpoint: Endpoint, /) -> Endpoint: ...
+@overload
+def idempotent(*, atomic: bool) -> Callable[[Endpoint], Endpoint]: ...
+def idempotent(
+    endpoint: Endpoint | None = None, /, *, atomic: bool = False
+) -> Endpoint | Callable[[Endpoint], Endpoint]:
+    """Honour `Idempotency-Key` on an async endpoint; stands below the router's decorator. See `http.idempotency`.
 
+    Args:
+        atomic: claim, work and answer are one transaction. For endpoints that do nothing but write to the database of
+            `IdempotencyRecord`, and await nothing else: what they do elsewhere is not undone when the transaction is.
+    """
+    if endpoint is None:
+        return functools.partial(_idempotent, atomic=atomic)
+    return _idempotent(endpoint, atomic=atomic)
+
+
+def _idempotent(endpoint: Endpoint, *, atomic: bool) -> Endpoint:
     @functools.wraps(endpoint)
     async def claimed(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return await sync_to_async(idempotency.claim)(request) or await endpoint(request, *args, **kwargs)
+        claim = sync_to_async(idempotency.claim)
+        return await claim(request, atomic=atomic) or await endpoint(request, *args, **kwargs)
 
-    return decorate_view(_settling)(claimed)
+    return decorate_view(functools.partial(_settling, finish=_in_one_transaction if atomic else _with_a_lease))(claimed)
 
 
-def _settling(run: Endpoint) -> Endpoint:
+async def _with_a_lease(request: HttpRequest, run: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    response = None
+    try:
+        response = await run()
+    finally:
+        if hasattr(request, "idempotency_claim"):
+            await sync_to_async(idempotency.settle)(request, response)
+    return response
+
+
+async def _in_one_transaction(request: HttpRequest, run: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    # A transaction belongs to a thread. This one opens it and, while the endpoint runs on the event loop, does whatever
+    # the endpoint hands to `sync_to_async`: so all of it happens on one connection, in one transaction.
+    return await sync_to_async(idempotency.in_one_transaction)(request, async_to_sync(run))
+
+
+def _settling(run: Endpoint, finish: Endpoint) -> Endpoint:
     """Around a whole operation: what it answers is what the claim keeps.
 
     A caller who hangs up cancels the request, but not the thread in which its service runs: what has begun is brought
     to its end and its answer kept, for the caller will ask again.
     """
 
-    async def finish(request: HttpRequest, kwargs: dict[str, Any]) -> Any:
-        response = None
-        try:
-            response = await run(request, **kwargs)
-        finally:
-            if hasattr(request, "idempotency_claim"):
-                await sync_to_async(idempotency.settle)(request, response)
-        return response
-
     @functools.wraps(run)
     async def settled(request: HttpRequest, **kwargs: Any) -> Any:
         if "Idempotency-Key" not in request.headers:
             return await run(request, **kwargs)
-        work = asyncio.create_task(finish(request, kwargs))
+        work = asyncio.create_task(finish(request, functools.partial(run, request, **kwargs)))
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:

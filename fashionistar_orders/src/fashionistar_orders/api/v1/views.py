@@ -61,7 +61,7 @@ class CartDetail(ClientView):
 
 class CartLines(ClientView):
     @extend_schema(operation_id="add_line", request=AddLineSerializer, responses={201: CartSerializer}, tags=["orders"])
-    @idempotent
+    @idempotent(atomic=True)
     def post(self, request: Request) -> Response:
         """Put pieces of a SKU into the cart, on top of those that are there."""
         body = _input(AddLineSerializer, request)
@@ -103,7 +103,7 @@ class Orders(ClientView, PagedListView):
         responses={201: OrderSerializer},
         tags=["orders"],
     )
-    @idempotent
+    @idempotent(atomic=True)
     def post(self, request: Request) -> Response:
         """Order what is in the cart."""
         body, actor = _input(PlaceOrderSerializer, request), actor_of(request)

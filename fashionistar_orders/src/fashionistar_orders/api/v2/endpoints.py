@@ -26,7 +26,7 @@ async def clear_cart(request: HttpRequest) -> CartView:
     return await sync_to_async(services.clear_cart)(actor=actor_of(request))
 
 
-@idempotent
+@idempotent(atomic=True)
 async def add_line(request: HttpRequest, body: schemas.AddLine) -> Status[CartView]:
     """Put pieces of a SKU into the cart, on top of those that are there."""
     add = sync_to_async(services.add_line)
@@ -49,7 +49,7 @@ async def orders(request: HttpRequest, response: HttpResponse, query: Query[sche
     return await paged(request, response, found, keyset=NEWEST_FIRST, page=query)
 
 
-@idempotent
+@idempotent(atomic=True)
 async def place_order(request: HttpRequest, body: schemas.PlaceOrder) -> Status[Order]:
     """Order what is in the cart."""
     return Status(201, await sync_to_async(_placed)(actor_of(request), body))
