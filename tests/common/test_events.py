@@ -1,7 +1,5 @@
 """The event bus against a real database: the outbox, the relay, the subscribers' transactions."""
 
-import os
-import signal
 import threading
 import uuid
 from dataclasses import dataclass
@@ -9,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError, connection, connections, transaction
+from django.db import connection, connections, transaction
 from django.utils import timezone
 from fashionistar_common import context
 from fashionistar_common.conf import conf
@@ -203,17 +201,20 @@ def test_many_relays_at_once_deliver_each_event_once_and_in_order(bus):
     assert order == {coat: list(range(8)) for coat in "abcde"}
 
 
-def test_a_delivery_for_a_handler_that_is_not_here_stays_for_a_process_that_has_it(bus):
-    @bus.subscribe("tests.coat_brushed", version=1)
+def test_a_delivery_for_a_handler_that_is_not_here_waits_for_a_process_that_has_it(bus):
     def see(event: CoatSeen) -> None:
         note(event.coat)
 
-    publish()
-    relay.fan_out()
+    bus.subscribe("tests.coat_brushed", version=1)(see)
+    relay.register(bus)
     bus._subscriptions.clear()
-    deliver_events()
-    assert EventDelivery.objects.get().status == EventDelivery.Status.PENDING
-    assert "is not subscribed" in EventDelivery.objects.get().last_error
+    publish()
+    assert deliver_events() == 0
+    delivery = EventDelivery.objects.get()
+    assert (delivery.status, delivery.attempts) == (EventDelivery.Status.PENDING, 0)
+    bus.subscribe("tests.coat_brushed", version=1)(see)
+    assert deliver_events() == 1
+    assert effects() == 1
 
 
 def test_the_command_delivers_once_and_says_what_it_did(bus, capsys):
@@ -270,41 +271,3 @@ def test_idle_relays_look_into_the_outbox_by_index(django_assert_max_num_queries
     with django_assert_max_num_queries(8):
         assert relay.relay() == 0
     assert connection.vendor in {"postgresql", "sqlite"}
-
-
-@pytest.fixture
-def signals():
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-def test_the_relay_goes_on_until_it_is_told_to_stop_even_if_the_database_is_away(bus, signals, monkeypatch, capsys):
-    outages = iter([OperationalError("the server closed the connection")])
-
-    def relay_or_fail():
-        for error in outages:
-            raise error
-        return relay.relay()
-
-    @bus.subscribe("tests.coat_brushed", version=1)
-    def see(event: CoatSeen) -> None:
-        note(event.coat)
-        if effects() == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    monkeypatch.setattr("fashionistar_common.management.commands.relay_events.relay", relay_or_fail)
-    monkeypatch.setattr("fashionistar_common.management.commands.relay_events.OUTAGE_SECONDS", 0)
-    publish("first")
-    threading.Timer(0.5, publish_from_elsewhere).start()
-    call_command("relay_events")
-    assert effects() == 2
-    assert "does not answer" in capsys.readouterr().err
-
-
-def publish_from_elsewhere():
-    try:
-        publish("second")
-    finally:
-        connections.close_all()

@@ -60,6 +60,12 @@ class CommonSettings(AppSettings):
     RELAY_INTERVAL: float = 0.2
     #: Deliveries of one event to one subscriber before it counts as dead.
     RELAY_MAX_ATTEMPTS: int = 10
+    #: Seconds that an event handler may take before it counts as hanging, and its subscriber goes on without it.
+    RELAY_HANDLER_TIME_LIMIT: float = 60.0
+    #: Seconds that a relay which is told to stop gives to the handlers that run.
+    RELAY_GRACE: float = 20.0
+    #: The alias in DATABASES on which relays LISTEN, if the outbox's own leads through a pooler such as PgBouncer.
+    RELAY_LISTEN_ALIAS: str = ""
 
     # Tasks --------------------------------------------------------------------------------------------------------
 

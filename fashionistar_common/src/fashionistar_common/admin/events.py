@@ -3,7 +3,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from ..models import EventDelivery, OutboxEvent
+from ..models import EventDelivery, EventSubscription, OutboxEvent
 from .read_only import ReadOnlyAdmin
 
 
@@ -27,6 +27,13 @@ class OutboxEventAdmin(ReadOnlyAdmin):
     search_fields = ["stream", "request_id", "event_id"]
     date_hierarchy = "occurred_at"
     inlines = [EventDeliveryInline]
+
+
+@admin.register(EventSubscription)
+class EventSubscriptionAdmin(ReadOnlyAdmin):
+    list_display = ["subscriber", "name", "version", "first_seen_at", "last_seen_at"]
+    list_filter = ["name"]
+    search_fields = ["subscriber", "name"]
 
 
 @admin.register(EventDelivery)

@@ -1,18 +1,22 @@
 """Publishing and subscribing."""
 
+import asyncio
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from asgiref.sync import async_to_sync, iscoroutinefunction
+from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 from django.apps import apps
-from django.db import connections, router
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, router, transaction
 from django.utils.module_loading import autodiscover_modules
 
-from ..context import request_id
+from ..conf import conf
+from ..context import carrier, request_id
 from .event import Event, OutsideTransactionError, catalogue
+from .wake import wake_relays_on_commit
 
 type Handler = Callable[[Any], None] | Callable[[Any], Coroutine[Any, Any, None]]
 
@@ -35,13 +39,22 @@ class Subscription:
         return f"{self.handler.__module__}.{self.handler.__qualname__}"
 
     def handle(self, facts: dict[str, Any]) -> None:
-        """Read the facts tolerantly into the consumer's own type and call the handler."""
+        """Read the facts tolerantly into the consumer's own type and call the handler.
+
+        Raises:
+            TimeoutError: when an async handler takes longer than RELAY_HANDLER_TIME_LIMIT.
+        """
         wanted = {field.name for field in dataclasses.fields(self.payload_type)}
         event = self.payload_type(**{name: value for name, value in facts.items() if name in wanted})
         if iscoroutinefunction(self.handler):
-            async_to_sync(self.handler)(event)
+            async_to_sync(_within_limit)(self.handler, event)
         else:
             self.handler(event)
+
+
+async def _within_limit(handler: Callable[[Any], Coroutine[Any, Any, None]], event: Any) -> None:
+    async with asyncio.timeout(conf.RELAY_HANDLER_TIME_LIMIT):
+        await handler(event)
 
 
 class EventBus:
@@ -53,20 +66,55 @@ class EventBus:
     def publish(self, event: Event) -> None:
         """Write the event into the outbox, as part of the transaction that runs.
 
+        Relays are woken after its commit. The present request, user and trace go along to the handlers.
+
         Raises:
-            OutsideTransactionError: when none runs.
+            OutsideTransactionError: when no transaction runs.
+            NotJsonError: when a field is no JSON.
         """
         from ..models import OutboxEvent
 
-        if not connections[router.db_for_write(OutboxEvent)].in_atomic_block:
+        alias = router.db_for_write(OutboxEvent)
+        if not connections[alias].in_atomic_block:
             raise OutsideTransactionError(name=event.name)
-        OutboxEvent.objects.create(
+        OutboxEvent.objects.using(alias).create(
             name=event.name,
             version=event.version,
             stream=event.stream,
             payload=event.payload(),
             request_id=request_id.get(),
+            context=carrier(),
         )
+        wake_relays_on_commit(alias)
+
+    async def apublish[T](self, event: Event, *, change: Callable[[], T] | None = None) -> T | None:
+        """Publish from async code, in one hop to the thread of the synchronous code.
+
+        Django has no async transactions, so a transaction cannot be open while an async view awaits. With `change`,
+        a synchronous callable, the hop opens one, runs `change()` and publishes: both are committed, or neither is.
+        Without it, this is publish() in a thread that must be in a transaction already. That of an async event handler
+        is: what it publishes leaves with its delivery or not at all. Cancelling the caller undoes neither.
+
+        Returns:
+            What `change()` returned.
+
+        Raises:
+            OutsideTransactionError: without `change`, when no transaction runs.
+            NotJsonError: when a field is no JSON.
+        """
+
+        def change_and_publish() -> T | None:
+            from ..models import OutboxEvent
+
+            if change is None:
+                self.publish(event)
+                return None
+            with transaction.atomic(router.db_for_write(OutboxEvent)):
+                result = change()
+                self.publish(event)
+                return result
+
+        return await sync_to_async(change_and_publish)()
 
     def subscribe[H: Handler](self, name: str, *, version: int) -> Callable[[H], H]:
         """Call the decorated function, sync or async, for every event of this name and version.
@@ -90,13 +138,21 @@ class EventBus:
         """The subscriptions to one event, by subscriber."""
         return self._subscriptions.get((name, version), {})
 
+    def subscribers(self) -> dict[str, list[tuple[str, int]]]:
+        """Every subscriber of this process, with the names and versions of the events that it hears."""
+        found = defaultdict(list)
+        for key, by_subscriber in self._subscriptions.items():
+            for subscriber in by_subscriber:
+                found[subscriber].append(key)
+        return dict(sorted(found.items()))
+
     def problems(self) -> list[str]:
         """What does not fit between the installed producers and consumers, a sentence each."""
         autodiscover_modules("events", "handlers")
         found = []
         for (name, version), by_subscriber in self._subscriptions.items():
-            if not apps.is_installed(f"fashionistar_{name.partition('.')[0]}"):
-                continue  # nobody here publishes it: the handler waits in vain, which is fine
+            if not _is_published_here(name):
+                continue  # the handler waits in vain, which is fine
             event = catalogue.get((name, version))
             for subscriber, subscription in by_subscriber.items():
                 if event is None:
@@ -109,6 +165,21 @@ class EventBus:
                         wanted = f"reads {field} of {name} v{version} as {_type_name(hint)}"
                         found.append(f"{subscriber} {wanted}, but it {there}.")
         return found
+
+    def verify(self) -> None:
+        """Refuse to start where producers and consumers do not fit: for asgi.py, wsgi.py and the relay.
+
+        Raises:
+            ImproperlyConfigured: with every problem in its message.
+        """
+        if problems := self.problems():
+            raise ImproperlyConfigured("The events do not fit: " + " ".join(problems))
+
+
+def _is_published_here(name: str) -> bool:
+    """Whether the app that an event is named after is installed."""
+    context = name.partition(".")[0]
+    return any(app.label in {context, f"fashionistar_{context}"} for app in apps.get_app_configs())
 
 
 def _type_name(hint: Any) -> str:

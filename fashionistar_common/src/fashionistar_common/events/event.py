@@ -1,9 +1,11 @@
 """What an event is."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from ..db.text import storable
 from ..exceptions import FashionistarError
 
 
@@ -11,6 +13,12 @@ class OutsideTransactionError(FashionistarError):
     """{name} was published outside a transaction; the event and the change it tells of would not be one."""
 
     code = "outside_transaction"
+
+
+class NotJsonError(FashionistarError):
+    """{name} carries what is no JSON: {fields}. Write ids, strings and minor units."""
+
+    code = "not_json"
 
 
 #: Every event class of this process by name and version.
@@ -46,4 +54,28 @@ class Event:
         return f"{self.aggregate}:{getattr(self, self.aggregate)}"
 
     def payload(self) -> Mapping[str, Any]:
-        return asdict(self)
+        """The fields, as every consumer will read them.
+
+        Raises:
+            NotJsonError: when a value would not come back from JSON as it went in, or no database keeps it.
+        """
+        facts = asdict(self)
+        if wrong := [field for field, value in facts.items() if not is_json(value)]:
+            raise NotJsonError(name=f"{self.name} v{self.version}", fields=", ".join(wrong))
+        return facts
+
+
+def is_json(value: object) -> bool:
+    """Whether the value comes back from JSON as it went in, and every database keeps it."""
+    match value:
+        case None | bool() | int():
+            return True
+        case float():
+            return math.isfinite(value)
+        case str():
+            return storable(value) == value
+        case list():
+            return all(map(is_json, value))
+        case dict():
+            return all(isinstance(key, str) and is_json(key) and is_json(item) for key, item in value.items())
+    return False

@@ -1,142 +1,91 @@
 """From the outbox to the subscribers. Any number of relays may run at once."""
 
-import asyncio
-import logging
-import traceback
+from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from ..backoff import backoff
-from ..conf import conf
-from ..context import request_id
-from ..db.text import storable
-from ..models import EventDelivery, OutboxEvent
-from .bus import event_bus
+from ..models import EventDelivery, EventSubscription, OutboxEvent
+from .bus import EventBus, event_bus
+from .delivery import PENDING, attempt, claim, do_not_wait_for_disk, outbox_alias
 
-logger = logging.getLogger(__name__)
+__all__ = ["due_subscribers", "event_bus", "fan_out", "register", "relay"]
 
-PENDING, DELIVERED, DEAD = (
-    EventDelivery.Status.PENDING,
-    EventDelivery.Status.DELIVERED,
-    EventDelivery.Status.DEAD,
-)
-
-#: What a handler may raise without stopping the relay. One that exits would, event by event, stop it for ever.
-FAILURES = (Exception, SystemExit, asyncio.CancelledError)
+EVENTS_AT_ONCE = 200
 
 
-def fan_out(*, limit: int = 100) -> int:
-    """Give each new event one delivery per subscriber; returns how many events.
+def register(bus: EventBus) -> None:
+    """Write down that the subscribers of this process are there: from now on every relay makes deliveries for them."""
+    now = timezone.now()
+    EventSubscription.objects.using(outbox_alias()).bulk_create(
+        (  # in one order, so that two relays wait for each other in a line
+            EventSubscription(name=name, version=version, subscriber=subscriber, first_seen_at=now, last_seen_at=now)
+            for subscriber, events in bus.subscribers().items()
+            for name, version in sorted(events)
+        ),
+        update_conflicts=True,
+        unique_fields=["name", "version", "subscriber"],
+        update_fields=["last_seen_at"],
+    )
+
+
+@dataclass(frozen=True)
+class FannedOut:
+    """How many events were new, and who has something to do now."""
+
+    events: int
+    subscribers: frozenset[str]
+
+
+NOTHING = FannedOut(0, frozenset())
+
+
+def fan_out() -> FannedOut:
+    """Give new events one delivery for each subscriber that any relay knows.
 
     The rows are locked without SKIP LOCKED: a second relay waits, so that an event's deliveries never come into being
     before those of an earlier event of its stream.
     """
-    with transaction.atomic():
-        new = OutboxEvent.objects.filter(fanned_out_at__isnull=True).order_by("id")
-        events = list(new.select_for_update()[:limit])
-        EventDelivery.objects.bulk_create(
-            (
-                EventDelivery(event=event, subscriber=subscriber, stream=event.stream)
-                for event in events
-                for subscriber in event_bus.subscriptions(event.name, event.version)
-            ),
-            ignore_conflicts=True,
-        )
-        OutboxEvent.objects.filter(pk__in=[event.pk for event in events]).update(fanned_out_at=timezone.now())
-    return len(events)
+    alias = outbox_alias()
+    new = OutboxEvent.objects.using(alias).filter(fanned_out_at__isnull=True).order_by("id")
+    if not new.exists():
+        return NOTHING
+    with transaction.atomic(alias):
+        do_not_wait_for_disk()
+        events = list(new.select_for_update().only("id", "name", "version", "stream")[:EVENTS_AT_ONCE])
+        subscriptions = EventSubscription.objects.using(alias).filter(name__in={event.name for event in events})
+        subscribers: dict[tuple[str, int], list[str]] = {}
+        for subscription in subscriptions:
+            subscribers.setdefault((subscription.name, subscription.version), []).append(subscription.subscriber)
+        deliveries = [
+            EventDelivery(event=event, subscriber=subscriber, stream=event.stream)
+            for event in events
+            for subscriber in subscribers.get((event.name, event.version), [])
+        ]
+        EventDelivery.objects.using(alias).bulk_create(deliveries, ignore_conflicts=True)
+        new.filter(pk__in=[event.pk for event in events]).update(fanned_out_at=timezone.now())
+    return FannedOut(len(events), frozenset(delivery.subscriber for delivery in deliveries))
 
 
-def due_deliveries() -> QuerySet[EventDelivery]:
-    """What may be delivered now: its time has come, and nothing earlier of its stream waits for its subscriber."""
-    earlier = EventDelivery.objects.filter(
-        status=PENDING,
-        subscriber=OuterRef("subscriber"),
-        stream=OuterRef("stream"),
-        event__lt=OuterRef("event"),
+def due_subscribers(bus: EventBus) -> set[str]:
+    """The subscribers of this process that have something due."""
+    due = EventDelivery.objects.filter(
+        status=PENDING, subscriber=OuterRef("subscriber"), next_attempt_at__lte=timezone.now()
     )
-    return EventDelivery.objects.filter(~Exists(earlier), status=PENDING, next_attempt_at__lte=timezone.now()).order_by(
-        "event_id", "pk"
-    )
-
-
-def deliver_next() -> bool:
-    """Deliver one event to one subscriber; False when nothing is due.
-
-    The delivery row stays locked while the handler runs, in the same transaction. A handler's error rolls back to
-    before the handler, and is kept in the row for the next attempt. A handler that breaks the transaction itself, as
-    by closing the connection, has its error kept in a new one.
-    """
-    delivery: EventDelivery | None = None
-    failure: BaseException | None = None
-    try:
-        with transaction.atomic():
-            due = due_deliveries().select_related("event").select_for_update(of=("self",), skip_locked=True)
-            if (delivery := due.first()) is None:
-                return False
-            failure = _attempt(delivery)
-            _note(delivery, failure)
-    except Exception as error:
-        if delivery is None:
-            raise
-        with transaction.atomic():
-            pending = EventDelivery.objects.select_for_update().filter(pk=delivery.pk, status=PENDING)
-            if now := pending.select_related("event").first():
-                _note(now, failure or error)
-    return True
-
-
-def _attempt(delivery: EventDelivery) -> BaseException | None:
-    """Run the handler; what it raised, or None."""
-    token = request_id.set(delivery.event.request_id)
-    try:
-        with transaction.atomic():
-            _handle(delivery)
-    except FAILURES as error:
-        return error
-    finally:
-        request_id.reset(token)
-    return None
-
-
-def _note(delivery: EventDelivery, failure: BaseException | None) -> None:
-    if failure is not None:
-        _postpone(delivery, failure)
-    else:
-        delivery.status, delivery.delivered_at = DELIVERED, timezone.now()
-    delivery.attempts += 1
-    delivery.save(update_fields=["status", "delivered_at", "attempts", "next_attempt_at", "last_error"])
-
-
-def _handle(delivery: EventDelivery) -> None:
-    event = delivery.event
-    subscription = event_bus.subscriptions(event.name, event.version).get(delivery.subscriber)
-    if subscription is None:
-        raise LookupError(f"{delivery.subscriber} is not subscribed in this process.")
-    envelope = {"event_id": str(event.event_id), "occurred_at": event.occurred_at.isoformat()}
-    subscription.handle({**event.payload, **envelope})
-
-
-def _postpone(delivery: EventDelivery, error: BaseException) -> None:
-    attempt = delivery.attempts + 1
-    delivery.last_error = storable("".join(traceback.format_exception(error)))[-10_000:]
-    facts = {"event": str(delivery.event), "subscriber": delivery.subscriber, "attempt": attempt}
-    if attempt >= conf.RELAY_MAX_ATTEMPTS:
-        delivery.status = DEAD
-        logger.error("event delivery is dead", extra=facts, exc_info=error)
-    else:
-        delivery.next_attempt_at = timezone.now() + backoff(attempt, base=1.0)
-        logger.warning("event delivery failed, will be tried again", extra=facts, exc_info=error)
+    known = EventSubscription.objects.using(outbox_alias()).filter(Exists(due), subscriber__in=list(bus.subscribers()))
+    return set(known.values_list("subscriber", flat=True))
 
 
 def relay() -> int:
-    """Fan out and deliver until nothing is due; returns the number of deliveries tried."""
+    """Fan out and deliver in this thread until nothing is due; returns the number of deliveries tried."""
+    register(event_bus)
+    events = event_bus.subscribers()
     tried = 0
     while True:
-        fanned_out = fan_out()
-        before = tried
-        while deliver_next():
-            tried += 1
-        if not fanned_out and tried == before:
+        fanned_out, before = fan_out(), tried
+        for subscriber in sorted(due_subscribers(event_bus)):
+            while taken := claim(subscriber, events[subscriber]):
+                tried += sum(attempt(delivery, event_bus) for delivery in taken)
+        if not fanned_out.events and tried == before:
             return tried

@@ -1,16 +1,14 @@
 import signal
-import time
+import threading
 from argparse import ArgumentParser
-from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import Error, connections
 from fashionistar_common.conf import conf
-from fashionistar_common.events.relay import relay
+from fashionistar_common.events import relay
+from fashionistar_common.events.running import RunningRelay
 from fashionistar_common.tasks import requeue_lost_tasks
-
-OUTAGE_SECONDS = 1
 
 
 class Command(BaseCommand):
@@ -18,26 +16,42 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="Deliver what is due and exit.")
+        parser.add_argument(
+            "--register",
+            action="store_true",
+            help="Only write down the subscribers of this release, so that any relay makes deliveries for them.",
+        )
 
-    def handle(self, *, once: bool, **options: Any) -> None:
-        if once:
-            self.stdout.write(f"{relay()} deliveries, {requeue_lost_tasks()} lost tasks queued again")
-            return
-        self.running = True
+    def handle(self, *, once: bool, register: bool, **options: Any) -> None:
+        bus = relay.event_bus
+        bus.verify()
+        if register:
+            relay.register(bus)
+            self.stdout.write(f"{len(bus.subscribers())} subscribers registered")
+        elif once:
+            self.stdout.write(f"{relay.relay()} deliveries, {requeue_lost_tasks()} lost tasks queued again")
+        else:
+            self.run(RunningRelay(bus))
+
+    def run(self, running: RunningRelay) -> None:
+        """Relay until SIGTERM or SIGINT."""
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self.stop)
-        next_reclaim = 0.0
-        while self.running:
-            try:
-                relay()
-                if time.monotonic() >= next_reclaim:
-                    requeue_lost_tasks()
-                    next_reclaim = time.monotonic() + conf.TASK_RECLAIM_INTERVAL
-            except (OperationalError, InterfaceError) as error:
-                self.stderr.write(f"The database does not answer, trying again: {error}")
-                time.sleep(OUTAGE_SECONDS)
-            close_old_connections()
-            time.sleep(conf.RELAY_INTERVAL)
+            signal.signal(number, lambda *_: running.stop())
+        ended = threading.Event()
+        threading.Thread(target=self.requeue, args=[ended], name="lost tasks", daemon=True).start()
+        try:
+            unfinished = running.run()
+        finally:
+            ended.set()
+        for subscriber in unfinished:
+            self.stderr.write(f"{subscriber} did not finish in time; what it did is undone and will be tried again.")
 
-    def stop(self, signum: int, frame: FrameType | None) -> None:
-        self.running = False
+    def requeue(self, ended: threading.Event) -> None:
+        """Look for lost tasks now and then."""
+        while not ended.wait(conf.TASK_RECLAIM_INTERVAL):
+            try:
+                requeue_lost_tasks()
+            except Error as error:
+                self.stderr.write(f"The database does not answer, trying again: {error}")
+            finally:
+                connections.close_all()
