@@ -7,9 +7,10 @@ from fashionistar_auth import services
 from fashionistar_auth.codes import code_for, new_nonce
 from fashionistar_auth.exceptions import InvalidCodeError
 from fashionistar_auth.models import EmailVerification, User
-from fashionistar_auth.tasks import send_verification_email
+from fashionistar_auth.notifications import send_code
 from fashionistar_auth.testing import PASSWORD, mailed_code
-from fashionistar_common.testing import assert_problem, deliver_events, published, run_tasks
+from fashionistar_common.models import NotificationDelivery
+from fashionistar_common.testing import assert_problem, deliver_events, published, run_tasks, send_notifications
 
 pytestmark = pytest.mark.django_db
 
@@ -21,8 +22,24 @@ def user():
     """Somebody who registered and has the mail."""
     services.register_user(email=EMAIL, password=PASSWORD)
     user = User.objects.get(email=EMAIL)
-    send_verification_email.func(str(user.public_id))
+    mail_code(user)
     return user
+
+
+def mail_code(user):
+    """What the event's handler and the task do."""
+    send_code(str(user.public_id))
+    send_notifications()
+
+
+def send_again():
+    """A worker died after the mail server took the mail and before that was noted."""
+    (row,) = NotificationDelivery.objects.all()
+    user = User.objects.get(email=EMAIL)
+    row.status, row.address = "pending", user.email
+    row.context = {"user_id": str(user.public_id), "key": row.key}
+    row.save()
+    send_notifications()
 
 
 def wrong(code):
@@ -167,7 +184,7 @@ def test_a_new_code_replaces_the_old_one_and_opens_the_lock(api, user, mailoutbo
     run_tasks()
 
     new = mailed_code(user)
-    assert [mail.subject.split()[0] for mail in mailoutbox] == [old, old, new]
+    assert [mail.subject.split()[0] for mail in mailoutbox] == [old, new]
     assert len({mail.message()["Message-ID"] for mail in mailoutbox}) == 2
     assert api.post("/verify-email", {"email": EMAIL, "code": new}).status_code == 200
 
@@ -228,7 +245,7 @@ def test_an_account_without_a_code_can_ask_for_one(api, mailoutbox):
 
 def test_a_mail_that_is_sent_again_is_the_same_mail(user, mailoutbox):
     deadline = EmailVerification.objects.get().expires_at
-    send_verification_email.func(str(user.public_id))
+    send_again()
     first, second = mailoutbox
     assert first.body == second.body
     assert first.message()["Message-ID"] == second.message()["Message-ID"]
@@ -238,7 +255,7 @@ def test_a_mail_that_is_sent_again_is_the_same_mail(user, mailoutbox):
 def test_a_mail_that_is_sent_again_too_late_gets_its_time_back_but_not_its_tries(user):
     later(expires_at=timedelta(minutes=11))
     EmailVerification.objects.update(tries=5)
-    send_verification_email.func(str(user.public_id))
+    send_again()
     row = EmailVerification.objects.get()
     assert row.expires_at > timezone.now()
     with pytest.raises(InvalidCodeError):
@@ -248,8 +265,10 @@ def test_a_mail_that_is_sent_again_too_late_gets_its_time_back_but_not_its_tries
 def test_nothing_is_mailed_when_there_is_nothing_to_verify(user, mailoutbox):
     services.verify_email(email=EMAIL, code=mailed_code(user))
     mailoutbox.clear()
-    send_verification_email.func(str(user.public_id))
+    mail_code(user)
+    send_again()
     assert mailoutbox == []
+    assert NotificationDelivery.objects.get().status == "suppressed"
 
 
 def test_codes_have_six_digits_and_depend_on_user_nonce_and_secret(user, settings):

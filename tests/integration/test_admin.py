@@ -14,7 +14,7 @@ from fashionistar_auth.models import User
 from fashionistar_auth.services import login, refresh, register_user
 from fashionistar_auth.testing import PASSWORD, make_user
 from fashionistar_catalog.testing import make_category, make_product
-from fashionistar_common.models import IdempotencyRecord
+from fashionistar_common.models import IdempotencyRecord, NotificationPreference, PushSubscription
 from fashionistar_common.testing import deliver_events
 from fashionistar_common.types import Actor, Role
 from fashionistar_orders.testing import make_cart, make_order
@@ -45,6 +45,8 @@ def fill(number: int) -> None:
     receive_webhook(provider="dummy", body=body, headers=headers)
     deliver_events()
     IdempotencyRecord.objects.create(scope="x", key=str(number), fingerprint="")
+    NotificationPreference.objects.create(user_id=customer, category="updates", channel="email", enabled=False)
+    PushSubscription.objects.create(user_id=customer, endpoint_hash=customer)
     Group.objects.create(name=str(number))
 
 

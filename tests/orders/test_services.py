@@ -25,6 +25,7 @@ from fashionistar_orders.exceptions import (
     TotalTooLargeError,
 )
 from fashionistar_orders.models import Cart, CartLine, Order, OrderLine, VendorOrder
+from fashionistar_orders.notifications import confirm_order
 from fashionistar_orders.selectors import payable_order
 from fashionistar_orders.services import cancellation
 from fashionistar_orders.tasks import cancel_unpaid
@@ -247,7 +248,7 @@ def test_money_for_an_unknown_order_is_an_error() -> None:
     with pytest.raises(OrderNotFoundError):
         services.mark_order_paid("FS-0", amount=Money(1, "NGN"), payment_id="pay-1")
     with pytest.raises(OrderNotFoundError):
-        services.send_confirmation("FS-0")
+        confirm_order("FS-0")
 
 
 def test_a_payment_learns_what_it_needs_and_nothing_of_others(shop: FakeCatalog) -> None:

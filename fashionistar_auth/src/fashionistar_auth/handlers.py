@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from fashionistar_common.events import event_bus
 
-from .tasks import send_account_exists_email, send_verification_email
+from .notifications import send_code, tell_owner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,14 +17,14 @@ class AboutUser:
 
 @event_bus.subscribe("auth.user_registered", version=1)
 def send_code_on_user_registered(event: AboutUser) -> None:
-    send_verification_email.enqueue(event.user_id)
+    send_code(event.user_id)
 
 
 @event_bus.subscribe("auth.verification_requested", version=1)
 def send_code_on_verification_requested(event: AboutUser) -> None:
-    send_verification_email.enqueue(event.user_id)
+    send_code(event.user_id)
 
 
 @event_bus.subscribe("auth.registration_repeated", version=1)
 def tell_owner_on_registration_repeated(event: AboutUser) -> None:
-    send_account_exists_email.enqueue(event.user_id, event.event_id)
+    tell_owner(event.user_id, event_id=event.event_id)

@@ -138,6 +138,11 @@ class EmailVerification(models.Model):
         return self.tries >= conf.VERIFICATION_MAX_TRIES
 
     @property
+    def mail_key(self) -> str:
+        """Names the mail that holds the present code: the same for every try to send it, another for the next code."""
+        return f"auth/verify-email/{self.user.public_id}/{self.requested_at:%Y%m%d%H%M%S%f}"
+
+    @property
     def next_code_at(self) -> datetime:
         """When another code may be asked for: the pause doubles with each code, up to a day.
 

@@ -27,6 +27,12 @@ def user_by_public_id(public_id: str) -> User | None:
     return _active(public_id).first()
 
 
+def waiting_verification(public_id: str) -> EmailVerification | None:
+    """What an active user still has to prove, with the user. One query."""
+    waiting = EmailVerification.objects.select_related("user").filter(user__in=_active(public_id), used_at__isnull=True)
+    return waiting.filter(user__email_verified_at__isnull=True).first()
+
+
 def user_by_email(email: str) -> User | None:
     """The account with this address in any case. One query."""
     if not email.isprintable():  # no address, and nothing that a database takes: NUL, half of a surrogate pair

@@ -39,7 +39,6 @@ class CodeToMail:
         minutes: how long the code is good for.
     """
 
-    email: str
     code: str
     key: str
     minutes: int

@@ -9,3 +9,4 @@ class CommonConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401 - registers them
+        from .notifications import checks as notification_checks  # noqa: F401 - registers them

@@ -90,6 +90,26 @@ class CommonSettings(AppSettings):
     MAIL_DOMAIN: str = "fashionistar.example"
     #: Where `mail.DirectoryEmailBackend` keeps its messages.
     MAIL_DIRECTORY: str = ""
+    #: With the EMAIL_* settings, the backend behind `mail.QueuedEmailBackend`; with MAILERS, its option `mailer` is.
+    MAIL_BACKEND: str = "django.core.mail.backends.smtp.EmailBackend"
+    #: Bytes of a message that `mail.QueuedEmailBackend` takes, attachments included.
+    MAIL_QUEUE_BYTES: int = 1_000_000
+    #: For each channel (`email`, `sms`, `webpush`) the `BACKEND` that carries it and its `OPTIONS`. A channel that is
+    #: not named is not used.
+    NOTIFICATION_PROVIDERS: dict[str, dict[str, Any]] = {
+        "email": {"BACKEND": "fashionistar_common.notifications.providers.email.EmailProvider"}
+    }
+    #: Days that the log of messages is kept.
+    NOTIFICATION_DAYS: int = 30
+    #: Where people reach this site, such as `https://shop.example`; without it, mail has no link to unsubscribe.
+    PUBLIC_URL: str = ""
+    #: The push services that a browser may name; `*` stands for one or more labels. We call these addresses.
+    PUSH_ORIGINS: list[str] = [
+        "https://fcm.googleapis.com",
+        "https://updates.push.services.mozilla.com",
+        "https://*.notify.windows.com",
+        "https://web.push.apple.com",
+    ]
 
 
 conf = CommonSettings()

@@ -8,7 +8,8 @@ from django.http.response import HttpResponseBase
 from django.tasks import default_task_backend
 
 from .events.relay import relay
-from .models import OutboxEvent
+from .models import NotificationDelivery, OutboxEvent
+from .notifications.sending import deliver
 
 
 def deliver_events() -> int:
@@ -42,6 +43,15 @@ def run_tasks() -> int:
     )
     worker.run()
     return DBTaskResult.objects.finished().count() - before
+
+
+def send_notifications() -> int:
+    """Send the messages that wait, in this process and without their tasks; returns how many there were."""
+    waiting = NotificationDelivery.objects.filter(status=NotificationDelivery.Status.PENDING).order_by("pk")
+    found = [str(public_id) for public_id in waiting.values_list("public_id", flat=True)]
+    for delivery_id in found:
+        deliver(delivery_id)
+    return len(found)
 
 
 def assert_problem(response: HttpResponseBase, status: int, code: str) -> Mapping[str, Any]:

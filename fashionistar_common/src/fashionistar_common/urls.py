@@ -1,12 +1,14 @@
-"""Probes, to be included at the root."""
+"""Probes, and the page behind links to unsubscribe; to be included at the root."""
 
 from django.urls import path
 
 from .http.health import healthz, readyz
+from .http.unsubscribe import unsubscribe
 
 app_name = "fashionistar_common"
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("notifications/unsubscribe/<str:token>", unsubscribe, name="unsubscribe"),
 ]

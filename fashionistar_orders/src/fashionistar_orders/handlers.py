@@ -6,7 +6,7 @@ from fashionistar_common.events import event_bus
 from fashionistar_common.money import Money
 
 from . import services
-from .tasks import send_order_confirmation
+from .notifications import confirm_order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,4 +39,4 @@ def mark_order_paid_on_payment_succeeded(event: SeenPayment) -> None:
 @event_bus.subscribe("orders.order_paid", version=1)
 def enqueue_confirmation_on_order_paid(event: SeenPaidOrder) -> None:
     """The customer gets a confirmation, by way of the queue `emails`."""
-    send_order_confirmation.enqueue(event.order_number)
+    confirm_order(event.order_number)

@@ -8,12 +8,6 @@ from . import services
 from .conf import conf
 
 
-@task(queue_name="emails", max_attempts=5)
-def send_order_confirmation(order_number: str) -> None:
-    """Mail the confirmation of an order."""
-    services.send_confirmation(order_number)
-
-
 @task(queue_name="default", max_attempts=3)
 def cancel_unpaid() -> None:
     """Cancel what has been unpaid for UNPAID_ORDER_MINUTES."""

@@ -83,9 +83,8 @@ def take_code_to_mail(*, user_id: str) -> CodeToMail | None:
         verification.save(update_fields=["expires_at", "sent_at"])
     user = verification.user
     return CodeToMail(
-        email=user.email,
         code=code_for(user.public_id, verification.nonce),
-        key=f"auth/verify-email/{user.public_id}/{verification.requested_at:%Y%m%d%H%M%S%f}",
+        key=verification.mail_key,
         minutes=math.ceil(conf.VERIFICATION_LIFETIME.total_seconds() / 60),
     )
 

@@ -1,5 +1,5 @@
 """The admin of common, a module for each subject."""
 
-from . import events, idempotency
+from . import events, idempotency, notifications
 
-__all__ = ["events", "idempotency"]
+__all__ = ["events", "idempotency", "notifications"]

@@ -2,5 +2,16 @@
 
 from .events import EventDelivery, EventSubscription, OutboxEvent
 from .idempotency import IdempotencyRecord
+from .notifications import Category, Channel, NotificationDelivery, NotificationPreference, PushSubscription
 
-__all__ = ["EventDelivery", "EventSubscription", "IdempotencyRecord", "OutboxEvent"]
+__all__ = [
+    "Category",
+    "Channel",
+    "EventDelivery",
+    "EventSubscription",
+    "IdempotencyRecord",
+    "NotificationDelivery",
+    "NotificationPreference",
+    "OutboxEvent",
+    "PushSubscription",
+]

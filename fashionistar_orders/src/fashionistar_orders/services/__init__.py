@@ -6,7 +6,6 @@ Locks are taken in this order: cart, order, then the catalog's variants in prima
 from .cancellation import cancel_order, cancel_unpaid_orders
 from .cart import add_line, clear_cart, remove_line, set_line
 from .checkout import place_order
-from .confirmation import send_confirmation
 from .payment import mark_order_paid
 
 __all__ = [
@@ -17,6 +16,5 @@ __all__ = [
     "mark_order_paid",
     "place_order",
     "remove_line",
-    "send_confirmation",
     "set_line",
 ]
