@@ -1,8 +1,13 @@
+import socket
+import threading
+
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection
 from django.test import AsyncClient
+from django.utils import timezone
 from fashionistar_common.http import health
+from fashionistar_common.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,7 +25,8 @@ def test_a_live_process_answers_without_a_query(django_assert_num_queries):
 def test_a_ready_process_names_what_it_looked_at():
     response = get("/readyz")
     assert response.status_code == 200
-    assert response.json() == {"status": "ok", "checks": {"database": "ok", "migrations": "ok", "cache": "ok"}}
+    checks = {"database": "ok", "migrations": "ok", "cache": "ok"}
+    assert response.json() == {"status": "ok", "checks": checks, "warnings": {}}
 
 
 def test_a_process_that_cannot_serve_says_why_and_no_secrets(monkeypatch):
@@ -49,3 +55,49 @@ def test_missing_migrations_are_named():
                 cursor.execute(
                     f"INSERT INTO {table} (app, name, applied) VALUES ('fashionistar_common', %s, %s)", [name, applied]
                 )
+
+
+def full():
+    return "the shelves are full"
+
+
+def test_a_project_names_what_else_it_needs(settings):
+    settings.FASHIONISTAR_COMMON = {"READY_PROBES": {"shelves": f"{__name__}.full", "lost": "no.such.probe"}}
+    checks = get("/readyz").json()["checks"]
+    assert checks["shelves"] == "the shelves are full"
+    assert checks["lost"] == "ModuleNotFoundError: it does not answer"
+
+
+def test_a_relay_that_does_not_run_is_a_warning():
+    an_hour_ago = timezone.now() - timezone.timedelta(hours=1)
+    OutboxEvent.objects.create(name="shop.sold", version=1, stream="a:1", payload={}, occurred_at=an_hour_ago)
+    response = get("/readyz")
+    assert response.status_code == 200
+    assert response.json()["warnings"] == {"relay": f"events have waited since {an_hour_ago:%Y-%m-%dT%H:%M:%SZ}"}
+
+
+def test_a_database_that_hangs_is_told_while_it_hangs(settings, monkeypatch):
+    """It takes the connection and says nothing, as behind a firewall; one thread waits, whoever asks."""
+    if connection.vendor == "sqlite" and connection.is_in_memory_db():
+        pytest.skip("one connection for all threads")
+    settings.FASHIONISTAR_COMMON = {"READY_TIMEOUT": 0.2}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+
+        def hangs():
+            with socket.create_connection(silent.getsockname()) as client:
+                return client.recv(1).decode() or "gone"
+
+        monkeypatch.setitem(health.PROBES, "database", hangs)
+        answers = [get("/readyz") for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [503, 503, 503]
+        for answer in answers:
+            assert answer.json()["checks"] == {
+                "database": "no answer within 0.2 seconds",
+                "migrations": "ok",
+                "cache": "ok",
+            }
+        assert get("/healthz").status_code == 200
+        waiting = [thread for thread in threading.enumerate() if thread.name == "probe"]
+        assert len(waiting) == 1
+        silent.accept()[0].close()
+        waiting[0].join()

@@ -84,6 +84,23 @@ class CommonSettings(AppSettings):
     #: How many threads `gather()` may use in this process.
     GATHER_THREADS: int = 8
 
+    # What is seen of it ---------------------------------------------------------------------------------------------
+
+    #: The bearer token with which `/metrics` may be read; empty: none.
+    METRICS_TOKEN: str = ""
+    #: Addresses and networks (`"10.0.0.0/8"`) that may read `/metrics` without a token.
+    METRICS_NETWORKS: list[str] = []
+    #: Seconds after which `/readyz` no longer waits for what it looks at.
+    READY_TIMEOUT: float = 1.5
+    #: Further things that `/readyz` looks at: names and dotted paths of `() -> str`, which answers `"ok"` or why not.
+    READY_PROBES: dict[str, str] = {}
+    #: Seconds that an event may wait for a relay before `/readyz` and `production_check` tell of it.
+    OUTBOX_LAG_MAX: int = 60
+    #: Milliseconds from which a query is logged as slow; 0: never. For development.
+    SLOW_QUERY_MS: int = 0
+    #: How often one request may repeat a query before that is logged; 0: as often as it likes. For development.
+    REPEATED_QUERIES: int = 0
+
     # Messages to people -------------------------------------------------------------------------------------------
 
     #: The domain of Message-IDs.

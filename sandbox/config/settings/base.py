@@ -169,6 +169,8 @@ FASHIONISTAR_COMMON: dict[str, Any] = {
     "AUTHENTICATOR": "fashionistar_auth.tokens.authenticate",
     "IDEMPOTENCY_LEASE": environ.number("IDEMPOTENCY_LEASE", 60),
     "TASK_TIME_LIMIT": environ.number("TASK_TIME_LIMIT", 300),
+    "METRICS_TOKEN": environ.text("METRICS_TOKEN"),
+    "METRICS_NETWORKS": environ.listing("METRICS_NETWORKS"),
     "TRUSTED_PROXIES": environ.listing("TRUSTED_PROXIES"),
 }
 FASHIONISTAR_ORDERS: dict[str, Any] = {"CATALOG": "config.wiring.catalog"}

@@ -16,4 +16,7 @@ FASHIONISTAR_PAYMENTS = dummy_payments(environ.text("DUMMY_PROVIDER_SECRET", "de
 FASHIONISTAR_COMMON["MAIL_DIRECTORY"] = environ.text("MAIL_DIRECTORY", str(ROOT / ".run" / "mail"))
 globals().update(environ.mailer("fashionistar_common.mail.DirectoryEmailBackend"))
 
+# Told in the log: a query of a fifth of a second, and one that a request repeats.
+FASHIONISTAR_COMMON |= {"SLOW_QUERY_MS": 200, "REPEATED_QUERIES": 10}
+
 LOGGING = logging_config(level=environ.text("LOG_LEVEL", "INFO"), json=False)

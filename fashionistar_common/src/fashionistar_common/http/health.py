@@ -1,14 +1,26 @@
 """Liveness and readiness for load balancers and orchestrators."""
 
+import asyncio
 import functools
+import logging
 from collections.abc import Callable
+from datetime import timedelta
 
-from asgiref.sync import sync_to_async
 from django.core.cache import cache
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from ..conf import conf
+from ..models import OutboxEvent
+from ..observability.probe import Probe
+
+logger = logging.getLogger(__name__)
+
+type Check = Callable[[], str]
 
 
 async def healthz(request: HttpRequest) -> JsonResponse:
@@ -17,18 +29,35 @@ async def healthz(request: HttpRequest) -> JsonResponse:
 
 
 async def readyz(request: HttpRequest) -> JsonResponse:
-    """The process can serve: 200, or 503 with what is wrong by name."""
-    results = await sync_to_async(lambda: {name: _run(probe) for name, probe in PROBES.items()})()
-    ready = all(reason == "ok" for reason in results.values())
-    body = {"status": "ok" if ready else "unavailable", "checks": results}
+    """The process can serve: 200, or 503 with what is wrong by name, after `READY_TIMEOUT` seconds at the latest.
+
+    `warnings` are for people: with them the process serves as well as another one would.
+    """
+    required: dict[str, Check | str] = {**PROBES, **conf.READY_PROBES}
+    asked = {**WARNINGS, **required}
+    found = await asyncio.gather(*(_ask(name, check) for name, check in asked.items()))
+    reasons = dict(zip(asked, found, strict=True))
+    checks = {name: reasons[name] for name in required}
+    warnings = {name: reasons[name] for name in WARNINGS if reasons[name] != "ok"}
+    ready = all(reason == "ok" for reason in checks.values())
+    body = {"status": "ok" if ready else "unavailable", "checks": checks, "warnings": warnings}
     return JsonResponse(body, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
 
 
-def _run(probe: Callable[[], str]) -> str:
+async def _ask(name: str, check: Check | str) -> str:
+    """The reason in words that anybody may read: what an error says is for the log."""
     try:
-        return probe()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the reason
+        return await _probe(check).ask(seconds=conf.READY_TIMEOUT)
+    except TimeoutError:
+        return f"no answer within {conf.READY_TIMEOUT} seconds"
+    except Exception as error:
+        logger.warning("%s is not ready", name, exc_info=error)
         return f"{type(error).__name__}: it does not answer"
+
+
+@functools.lru_cache(maxsize=64)
+def _probe(check: Check | str) -> Probe[str]:
+    return Probe(import_string(check) if isinstance(check, str) else check)
 
 
 def _database() -> str:
@@ -53,4 +82,15 @@ def _cache() -> str:
     return "ok" if cache.get("readyz") == "ok" else "it does not keep what it is given"
 
 
-PROBES: dict[str, Callable[[], str]] = {"database": _database, "migrations": _migrations, "cache": _cache}
+def _relay() -> str:
+    """Another process delivers the events, so a dead one is no reason to send requests elsewhere."""
+    late = timezone.now() - timedelta(seconds=conf.OUTBOX_LAG_MAX)
+    waiting = OutboxEvent.objects.filter(fanned_out_at__isnull=True).order_by("id")
+    oldest = waiting.values_list("occurred_at", flat=True).first()
+    return f"events have waited since {oldest:%Y-%m-%dT%H:%M:%SZ}" if oldest and oldest < late else "ok"
+
+
+#: What a process needs to serve.
+PROBES: dict[str, Check] = {"database": _database, "migrations": _migrations, "cache": _cache}
+#: What people should look after.
+WARNINGS: dict[str, Check] = {"relay": _relay}

@@ -1,6 +1,7 @@
 """What each request leaves behind: a span, a log line, its numbers. Without a thread hop, for both kinds of handler."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,9 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from ..context import request_id
 from ..observability.logs import bound
+from ..observability.metrics import gauge, histogram
+from ..observability.pool import sample_pools
+from ..observability.queries import counted
 from ..observability.redaction import REMOVED, is_secret
 from ..observability.tracing import parent_of, span
 from .middleware import _Middleware
@@ -25,6 +29,15 @@ UNMATCHED = "(unmatched)"
 PROBES = frozenset({"healthz", "readyz", "metrics"})
 #: The status of a request whose caller hung up before it was answered, as nginx has it.
 HUNG_UP = 499
+
+LATENCY = histogram("request_seconds", "How long requests took.", ("method", "route", "status"))
+QUERIES = histogram(
+    "request_queries",
+    "How many queries requests made.",
+    ("method", "route"),
+    (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 34.0, 55.0, 100.0),
+)
+IN_PROGRESS = gauge("requests_in_progress", "Requests that are being answered.")
 
 
 def route_of(request: HttpRequest) -> str:
@@ -49,7 +62,7 @@ def path_of(request: HttpRequest) -> str:
 
 
 class ObserveMiddleware(_Middleware):
-    """One span and one log line for each request. Stands directly after `OriginMiddleware`.
+    """One span, one log line and some numbers for each request. Stands directly after `OriginMiddleware`.
 
     The span continues the caller's `traceparent`. The line's logger is `fashionistar_common.requests`; a request whose
     caller hung up has the status 499. The time of a streamed answer ends when its first byte could be sent.
@@ -79,22 +92,34 @@ def observed(request: HttpRequest) -> Iterator[list[HttpResponseBase]]:
 
     attributes = {"http.request.method": method, "request_id": request_id.get()}
     parent = parent_of(request.headers)
-    with span(method, kind=SpanKind.SERVER, attributes=attributes, parent=parent) as present, bound(facts):
-        try:
-            yield answers
-        finally:
-            route = route_of(request)
-            status = answers[0].status_code if answers else HUNG_UP
-            present.update_name(f"{method} {route}")
-            present.set_attribute("http.route", route)
-            present.set_attribute("http.response.status_code", status)
-            if status >= 500:
-                present.set_status(StatusCode.ERROR)
-            _log(request, route, status)
+    began = time.perf_counter()
+    IN_PROGRESS.inc()
+    try:
+        with (
+            span(method, kind=SpanKind.SERVER, attributes=attributes, parent=parent) as present,
+            bound(facts),
+            counted() as queries,
+        ):
+            try:
+                yield answers
+            finally:
+                route = route_of(request)
+                status = answers[0].status_code if answers else HUNG_UP
+                present.update_name(f"{method} {route}")
+                present.set_attribute("http.route", route)
+                present.set_attribute("http.response.status_code", status)
+                if status >= 500:
+                    present.set_status(StatusCode.ERROR)
+                _log(request, route, status, queries=len(queries.seconds))
+                LATENCY.labels(method, route, f"{status // 100}xx").observe(time.perf_counter() - began)
+                QUERIES.labels(method, route).observe(len(queries.seconds))
+    finally:
+        IN_PROGRESS.dec()
+        sample_pools()
 
 
-def _log(request: HttpRequest, route: str, status: int) -> None:
+def _log(request: HttpRequest, route: str, status: int, *, queries: int) -> None:
     match = getattr(request, "resolver_match", None)
     level = logging.DEBUG if match and match.url_name in PROBES and status < 500 else logging.INFO
-    facts = {"status": status, "route": route}
+    facts = {"status": status, "route": route, "queries": queries}
     logger.log(level, "%s %s %s", method_of(request), path_of(request), status, extra=facts)
