@@ -11,8 +11,8 @@ class CommonConfig(AppConfig):
         from django.db.backends.signals import connection_created
 
         from . import checks  # noqa: F401 - registers them
-        from .notifications import checks as notification_checks  # noqa: F401 - registers them
         from .events import readings  # noqa: F401 - registers them
+        from .notifications import checks as notification_checks  # noqa: F401 - registers them
         from .observability.queries import watch
 
         connection_created.connect(watch)
