@@ -14,5 +14,6 @@ class CommonConfig(AppConfig):
         from .events import readings  # noqa: F401 - registers them
         from .notifications import checks as notification_checks  # noqa: F401 - registers them
         from .observability.queries import watch
+        from .tasks import webhook  # noqa: F401 - subscribes
 
         connection_created.connect(watch)

@@ -76,8 +76,18 @@ class CommonSettings(AppSettings):
     TASK_TIME_LIMIT: int = 300
     #: The share of its time limit after which a running attempt is logged as a warning.
     TASK_TIME_WARNING: float = 0.8
-    #: Seconds between two looks for tasks whose worker died.
+    #: Seconds between two looks for tasks whose worker died and for schedules that are due.
     TASK_RECLAIM_INTERVAL: float = 5.0
+    #: Days that a dead task is kept.
+    TASK_DEAD_DAYS: int = 90
+    #: Days that results, keys and the trail of retried tasks are kept: so long a key stands for a task that is done.
+    TASK_KEEP_DAYS: int = 14
+    #: Names of task arguments whose values the admin hides.
+    TASK_HIDDEN_ARGUMENTS: list[str] = []
+    #: Where each dead task is reported, by a POST; empty: nowhere.
+    TASK_FAILURE_WEBHOOK: str = ""
+    #: Signs those reports.
+    TASK_FAILURE_WEBHOOK_SECRET: str = ""
 
     # Data ---------------------------------------------------------------------------------------------------------
 

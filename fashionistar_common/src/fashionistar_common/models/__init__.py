@@ -3,15 +3,20 @@
 from .events import EventDelivery, EventSubscription, OutboxEvent
 from .idempotency import IdempotencyRecord
 from .notifications import Category, Channel, NotificationDelivery, NotificationPreference, PushSubscription
+from .tasks import DeadTask, PeriodicTask, RetriedTask, TaskKey
 
 __all__ = [
     "Category",
     "Channel",
+    "DeadTask",
     "EventDelivery",
     "EventSubscription",
     "IdempotencyRecord",
     "NotificationDelivery",
     "NotificationPreference",
     "OutboxEvent",
+    "PeriodicTask",
     "PushSubscription",
+    "RetriedTask",
+    "TaskKey",
 ]

@@ -9,8 +9,18 @@ A task runs at least once. With the database backend, enqueueing inside a transa
 """
 
 from .arguments import TaskArgumentError
+from .attempt import UnsettledError
 from .limits import TaskTimeLimitError
 from .lost import requeue_lost_tasks
 from .policy import RetryingTask, task
+from .rounds import housekeeping
 
-__all__ = ["RetryingTask", "TaskArgumentError", "TaskTimeLimitError", "requeue_lost_tasks", "task"]
+__all__ = [
+    "RetryingTask",
+    "TaskArgumentError",
+    "TaskTimeLimitError",
+    "UnsettledError",
+    "housekeeping",
+    "requeue_lost_tasks",
+    "task",
+]

@@ -3,11 +3,11 @@
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from asgiref.sync import iscoroutinefunction
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.tasks import Task, TaskContext, TaskResult, task_backends
 from django.tasks.exceptions import InvalidTask, InvalidTaskBackend
 from django.utils.module_loading import import_string
@@ -38,6 +38,11 @@ class RetryingTask(_Task):
             TASK_RETRY_BASE.
         time_limit: seconds after which a running attempt is stopped, and later counts as lost with its worker; by
             default TASK_TIME_LIMIT.
+        atomic: run the function in a transaction. With a key, what it writes to the database is written exactly once,
+            however often the task is delivered. Not for async functions: Django has no async transactions.
+        schedule: a cron expression in the project's time zone; the task then also runs by itself, without arguments.
+        key: what one task is about, such as `order-confirmation/FS-7K2M`; given by `using()`. While a task with this
+            key waits, runs, or has been done, enqueueing another one of this function returns the first one's result.
     """
 
     priority: int = 0  # this and the next three have no default in Django 6.0
@@ -50,6 +55,9 @@ class RetryingTask(_Task):
     give_up_on: Errors = ()
     retry_base: float | None = None
     time_limit: float | None = None
+    atomic: bool = False
+    schedule: str = ""
+    key: str = ""
 
     @property
     def seconds(self) -> float:
@@ -61,28 +69,46 @@ class RetryingTask(_Task):
         """Seconds after which a running attempt has lost its worker: its limit, and a tenth to say so."""
         return self.seconds + max(1.0, self.seconds / 10)
 
-    def using(self, **changes: Any) -> "RetryingTask":
-        """The same task with another `priority`, `queue_name`, `run_after` or `backend`."""
+    def using(self, *, key: str | None = None, **changes: Any) -> "RetryingTask":
+        """The same task with another `key`, `priority`, `queue_name`, `run_after` or `backend`."""
         changed: RetryingTask = super().using(**changes)  # type: ignore[assignment]
-        return changed
+        return changed if key is None else replace(changed, key=key)
 
     def enqueue(self, *args: Any, **kwargs: Any) -> "TaskResult[..., Any]":
         """Queue the task; request id, user and trace of the caller go with it.
 
+        Returns:
+            Its result. The result's id is the task's id, also when later attempts have results of their own.
+
         Raises:
             TaskArgumentError: for an argument that JSON does not keep as it is.
             TypeError: when the arguments do not fit the function.
+            ValueError: for a key that is too long.
         """
-        check_arguments(self.name, _signature(inspect.unwrap(self.func)), args, kwargs)
-        return super().enqueue(*args, **kwargs, _headers=self._headers())
+        return self.enqueue_in(carrier(), *args, **kwargs)
 
     async def aenqueue(self, *args: Any, **kwargs: Any) -> "TaskResult[..., Any]":
         """See enqueue()."""
-        check_arguments(self.name, _signature(inspect.unwrap(self.func)), args, kwargs)
-        return await super().aenqueue(*args, **kwargs, _headers=self._headers())
+        if self.key:
+            return await sync_to_async(self.enqueue)(*args, **kwargs)
+        self._check(args, kwargs)
+        return await super().aenqueue(*args, **kwargs, _headers={"attempt": 1, "context": carrier()})
 
-    def _headers(self) -> Headers:
-        return {"attempt": 1, "context": carrier()}
+    def enqueue_in(self, context: dict[str, str], *args: Any, **kwargs: Any) -> "TaskResult[..., Any]":
+        """As `enqueue()`, in the context that a `carrier()` has written down."""
+        self._check(args, kwargs)
+        headers: Headers = {"attempt": 1, "context": context}
+        if not self.key:
+            return super().enqueue(*args, **kwargs, _headers=headers)
+        from . import keys  # its table cannot be imported before the apps are ready, a task can
+
+        def enqueue(key_id: int) -> "TaskResult[..., Any]":
+            return Task.enqueue(self, *args, **kwargs, _headers={**headers, "key": self.key, "key_id": key_id})
+
+        return keys.enqueue_once(self, enqueue)
+
+    def _check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        check_arguments(self.name, _signature(inspect.unwrap(self.func)), args, kwargs)
 
     def enqueue_again(self, args: Any, kwargs: Any, headers: Headers, run_after: datetime) -> "TaskResult[..., Any]":
         """Queue an attempt that follows another one, with the headers that the task had."""
@@ -125,6 +151,8 @@ def task(
     give_up_on: Errors = (),
     retry_base: float | None = None,
     time_limit: float | None = None,
+    atomic: bool = False,
+    schedule: str = "",
     backend: str = "default",
 ) -> Callable[[Callable[..., Any]], RetryingTask]:
     """Make a module-level function, sync or async, a task with retries; see RetryingTask for the policy.
@@ -138,6 +166,8 @@ def task(
             return Attempt(made, context, args, kwargs, headers)
 
         if iscoroutinefunction(function):
+            if atomic:
+                raise TypeError(f"{function.__qualname__} is async and cannot be atomic.")
 
             @functools.wraps(function)
             async def run(*args: Any, _headers: Headers | None = None, **kwargs: Any) -> Any:
@@ -160,6 +190,8 @@ def task(
             "give_up_on": tuple(give_up_on),
             "retry_base": retry_base,
             "time_limit": time_limit,
+            "atomic": atomic,
+            "schedule": schedule,
         }
         try:
             made = RetryingTask(**policy)

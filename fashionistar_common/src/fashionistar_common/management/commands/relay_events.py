@@ -8,11 +8,11 @@ from django.db import Error, connections
 from fashionistar_common.conf import conf
 from fashionistar_common.events import relay
 from fashionistar_common.events.running import RunningRelay
-from fashionistar_common.tasks import requeue_lost_tasks
+from fashionistar_common.tasks import housekeeping
 
 
 class Command(BaseCommand):
-    help = "Deliver events to their subscribers, and queue tasks of dead workers again. Several may run at once."
+    help = "Deliver events, queue tasks of dead workers again, and start periodic ones. Several may run at once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="Deliver what is due and exit.")
@@ -29,7 +29,8 @@ class Command(BaseCommand):
             relay.register(bus)
             self.stdout.write(f"{len(bus.subscribers())} subscribers registered")
         elif once:
-            self.stdout.write(f"{relay.relay()} deliveries, {requeue_lost_tasks()} lost tasks queued again")
+            delivered, (lost, started) = relay.relay(), housekeeping()
+            self.stdout.write(f"{delivered} deliveries, {lost} lost tasks queued again, {started} periodic ones queued")
         else:
             self.run(RunningRelay(bus))
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: running.stop())
         ended = threading.Event()
-        threading.Thread(target=self.requeue, args=[ended], name="lost tasks", daemon=True).start()
+        threading.Thread(target=self.keep_house, args=[ended], name="tasks", daemon=True).start()
         try:
             unfinished = running.run()
         finally:
@@ -46,11 +47,11 @@ class Command(BaseCommand):
         for subscriber in unfinished:
             self.stderr.write(f"{subscriber} did not finish in time; what it did is undone and will be tried again.")
 
-    def requeue(self, ended: threading.Event) -> None:
-        """Look for lost tasks now and then."""
+    def keep_house(self, ended: threading.Event) -> None:
+        """Look now and then for tasks that are lost or due."""
         while not ended.wait(conf.TASK_RECLAIM_INTERVAL):
             try:
-                requeue_lost_tasks()
+                housekeeping()
             except Error as error:
                 self.stderr.write(f"The database does not answer, trying again: {error}")
             finally:
