@@ -16,6 +16,8 @@ LONGEST = 400
 SHAPELESS = {"utils", "util", "helpers", "helper", "misc", "common", "base"}
 # Signals of the framework that have no other hook. Everything else of ours is said with an event.
 ALLOWED_SIGNALS = {"setting_changed", "connection_created", "got_request_exception"}
+# What django.tasks asks of every backend to send.
+ALLOWED_SIGNALS |= {"task_enqueued", "task_started", "task_finished"}
 BANNED_SIGNAL_MODULES = {"django.db.models.signals", "django.dispatch"}
 
 

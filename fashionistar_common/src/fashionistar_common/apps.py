@@ -14,6 +14,6 @@ class CommonConfig(AppConfig):
         from .events import readings  # noqa: F401 - registers them
         from .notifications import checks as notification_checks  # noqa: F401 - registers them
         from .observability.queries import watch
-        from .tasks import webhook  # noqa: F401 - subscribes
+        from .tasks import outbox, webhook  # noqa: F401 - they subscribe
 
         connection_created.connect(watch)

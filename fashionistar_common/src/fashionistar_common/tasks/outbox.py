@@ -1,0 +1,56 @@
+"""What is enqueued inside a transaction leaves with it: through the outbox, or not at all."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.tasks import task_backends
+from django.utils.module_loading import import_string
+
+from ..events import Event, event_bus
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskEnqueued(Event, name="common.task_enqueued", version=1, aggregate="task_id"):
+    """A task was enqueued inside a transaction, for a queue outside of the database.
+
+    `task` is the path of the task, `run_after` an ISO time or empty, `backend` the alias in TASKS.
+    """
+
+    task_id: str
+    backend: str
+    task: str
+    queue: str
+    priority: int
+    run_after: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    enqueued_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnqueuedTask:
+    """The same, as it comes back from the outbox."""
+
+    task_id: str
+    backend: str
+    task: str
+    queue: str
+    priority: int
+    run_after: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    enqueued_at: str
+
+
+@event_bus.subscribe("common.task_enqueued", version=1)
+def send_task_on_task_enqueued(event: EnqueuedTask) -> None:
+    """Send it on under its own id, so that a second delivery changes nothing.
+
+    A backend that keeps tasks in the database, to which a project may have gone back, takes it as its own.
+    """
+    backend = task_backends[event.backend]
+    if send := getattr(backend, "send", None):
+        send(asdict(event))
+    else:
+        task = import_string(event.task).using(queue_name=event.queue, priority=event.priority)
+        backend.enqueue(task, event.args, event.kwargs)

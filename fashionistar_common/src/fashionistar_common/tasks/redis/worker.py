@@ -1,0 +1,362 @@
+"""The process that runs tasks: sync ones in its main thread, one after the other, async ones together on a loop."""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import asdict
+from inspect import iscoroutinefunction
+from traceback import format_exception
+from types import FrameType
+from typing import Any
+
+import redis
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections
+from django.tasks import TaskContext, TaskResultStatus
+from django.tasks.base import TaskError
+from django.tasks.signals import task_finished, task_started
+from django.utils import timezone
+from django.utils.json import normalize_json
+
+from ...db.text import storable
+from .backend import AnyResult, RedisBackend
+from .loop import LoopThread
+from .queue import Outcome, RedisQueue, Taken, wait_for_any
+
+logger = logging.getLogger(__name__)
+
+IDLE_SECONDS = 1.0
+#: Queues on different servers cannot be waited for in one call: each in turn, for so long.
+TURN_SECONDS = 0.02
+OUTAGE_SECONDS = 1.0
+
+
+class StoppedError(BaseException):
+    """The worker's grace is over. No Exception, so that a task's `except Exception` does not take it for its own."""
+
+
+class LostWithWorkersError(Exception):
+    """Every worker that began this task died over it."""
+
+
+class Worker:
+    """Takes tasks from queues until it is stopped.
+
+    Args:
+        backend: whose queues.
+        queues: their names; whichever comes first is emptied first.
+        name: unique among the workers of the backend.
+        concurrency: how many async tasks run at once. While so many run, nothing new is taken.
+        grace: seconds that running tasks have after `stop()`. What has not ended by then is interrupted and given back.
+    """
+
+    def __init__(
+        self, backend: RedisBackend, queues: Sequence[str], *, name: str, concurrency: int = 10, grace: float = 30
+    ) -> None:
+        self.backend, self.name, self.grace = backend, name, grace
+        self.queues = [backend.queue(queue) for queue in queues]
+        self.stopping = False
+        self._together = [self.queues] if not backend.servers.is_cluster else [[queue] for queue in self.queues]
+        self._held: dict[str, Taken] = {}
+        self._held_lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(concurrency)
+        self._loop = LoopThread()
+        self._interruptible = False
+        self._next_claim = 0.0
+        self._over = threading.Event()
+        self._trouble = False
+        self._grace_end: threading.Timer | None = None
+        self._has_signals = False
+
+    def run(self, *, burst: bool = False) -> None:
+        """Work until stopped; with `burst`, until nothing is left that could run now.
+
+        Redis or the database being away does not end it. In the main thread, SIGTERM and SIGINT stop it; a second
+        one ends the grace.
+        """
+        keeper = threading.Thread(target=self._keep_leases, name="leases", daemon=True)
+        keeper.start()
+        logger.info("worker started", extra={"worker": self.name, "queues": [queue.name for queue in self.queues]})
+        try:
+            with self._signals():
+                try:
+                    self._work(burst=burst)
+                    self._drain()
+                except StoppedError:
+                    logger.warning("the grace is over, running tasks are given back", extra={"worker": self.name})
+        finally:
+            self._loop.stop()
+            self._give_back()
+            self._over.set()
+            keeper.join()
+        logger.info("worker stopped", extra={"worker": self.name})
+
+    def stop(self, signum: int = 0, frame: FrameType | None = None) -> None:
+        """Take nothing new. The second call, which the grace's end makes too, interrupts what runs."""
+        if self.stopping:
+            if self._interruptible:
+                self._interruptible = False
+                raise StoppedError
+            return
+        self.stopping = True
+        if self._has_signals:
+            self._grace_end = threading.Timer(self.grace, os.kill, (os.getpid(), signal.SIGTERM))
+            self._grace_end.daemon = True
+            self._grace_end.start()
+
+    # What to do next --------------------------------------------------------------------------------------------
+
+    def _work(self, *, burst: bool) -> None:
+        while not self.stopping:
+            if not self._slots.acquire(timeout=IDLE_SECONDS):
+                continue
+            ran = self._trouble = False
+            try:
+                pause, taken = self._take()
+                if taken is None and not burst:
+                    taken = self._wait(pause)
+                if taken is not None:
+                    ran = True
+                    self._run(taken)
+            finally:
+                if not ran:
+                    self._slots.release()
+            if burst and taken is None:
+                if not self._held and not self._trouble:
+                    return
+                time.sleep(0.01)
+
+    def _take(self) -> tuple[float, Taken | None]:
+        """The first task of the first queue that has one; else how long nothing will be due."""
+        pause, claim = IDLE_SECONDS, time.monotonic() >= self._next_claim
+        for queue in self.queues:
+            try:
+                found = queue.take(self.name, lease=self.backend.settings.lease if claim else 0)
+            except redis.RedisError as error:
+                self._bear(queue, error)
+                continue
+            if isinstance(found, Taken):
+                return 0, found
+            pause = min(pause, IDLE_SECONDS if found is None else found)
+        if claim:
+            self._next_claim = time.monotonic() + self.backend.settings.lease / 4
+        return pause, None
+
+    def _wait(self, pause: float) -> Taken | None:
+        """Sleep until something is enqueued; begin it."""
+        close_old_connections()
+        seconds = pause if len(self._together) == 1 else min(pause, TURN_SECONDS)
+        for queues in self._together:
+            try:
+                held = wait_for_any(queues, worker=self.name, seconds=seconds)
+                for queue, stream, entry, task_id in held[1:]:  # taken while there was nobody to run them
+                    queue.release(stream, entry, task_id, worker=self.name, patience=1)
+                for queue, stream, entry, task_id in held[:1]:
+                    if self.stopping:
+                        queue.release(stream, entry, task_id, worker=self.name, patience=1)
+                        return None
+                    if taken := queue.begin(stream, entry, task_id, worker=self.name):
+                        return taken
+            except redis.RedisError as error:
+                self._bear(queues[0], error)
+        return None
+
+    def _bear(self, queue: RedisQueue, error: redis.RedisError) -> None:
+        """Make what is missing, or wait a little for what is away. What was taken meanwhile comes back by its lease."""
+        self._trouble = True
+        queue.servers.forget()
+        if str(error).startswith("NOGROUP"):
+            try:
+                queue.make_groups()
+            except redis.RedisError as another:
+                error = another
+            else:
+                return
+        logger.warning("redis does not answer", extra={"queue": queue.name, "error": str(error)[:200]})
+        self._over.wait(OUTAGE_SECONDS / 4)
+
+    # Running ----------------------------------------------------------------------------------------------------
+
+    def _run(self, taken: Taken) -> None:
+        """Run a sync task here, or start an async one; gives the slot back when it is done."""
+        with self._held_lock:
+            self._held[taken.entry] = taken
+        if len(taken.workers) > self.backend.settings.max_deaths:
+            self._finish(taken, self._dead(taken))
+            return
+        try:
+            result = self.backend.begun(taken)
+        except Exception as error:
+            logger.exception("task cannot be loaded", extra={"task_id": taken.id})
+            self._finish(taken, Outcome(status="FAILED", errors=_errors([_error(error)])))
+            return
+        if iscoroutinefunction(result.task.func):
+            self._loop.submit(self._arun(taken, result))
+        else:
+            self._interruptible = True
+            try:
+                outcome = copy_context().run(self._execute, result)
+            finally:
+                self._interruptible = False
+            self._finish(taken, outcome)
+
+    def _execute(self, result: AnyResult) -> Outcome:
+        sender = type(self.backend)
+        try:
+            task_started.send(sender, task_result=result)
+            value = result.task.func(*_arguments(result), **result.kwargs)
+            outcome = _succeeded(result, value)
+        except StoppedError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - SystemExit, too, is the task's failure, not the worker's end
+            outcome = _failed(result, error)
+            close_old_connections()
+        task_finished.send_robust(sender, task_result=result)
+        return outcome
+
+    async def _arun(self, taken: Taken, result: AnyResult) -> None:
+        sender = type(self.backend)
+        try:
+            try:
+                await task_started.asend(sender, task_result=result)
+                value = await result.task.func(*_arguments(result), **result.kwargs)
+                outcome = _succeeded(result, value)
+            except asyncio.CancelledError:
+                if self._loop.stopping:
+                    raise
+                outcome = _failed(result, asyncio.CancelledError("the task was cancelled"))
+            except BaseException as error:  # noqa: BLE001 - see _execute()
+                outcome = _failed(result, error)
+            await task_finished.asend_robust(sender, task_result=result)
+            try:
+                await taken.queue.afinish(taken, outcome, keep=self._keep, patience=self.backend.settings.lease)
+            except redis.RedisError as error:
+                self._unfinished(taken, error)
+            self._forget(taken)
+            if not self._held:
+                await sync_to_async(close_old_connections)()
+        finally:
+            self._slots.release()
+
+    def _finish(self, taken: Taken, outcome: Outcome) -> None:
+        self._interruptible = True
+        try:
+            taken.queue.finish(taken, outcome, keep=self._keep, patience=self.backend.settings.lease)
+        except redis.RedisError as error:
+            self._unfinished(taken, error)
+        finally:
+            self._interruptible = False
+            self._slots.release()
+        self._forget(taken)
+
+    def _dead(self, taken: Taken) -> Outcome:
+        error = LostWithWorkersError(f"{len(taken.workers) - 1} workers died over it: {', '.join(taken.workers[:-1])}")
+        logger.error("task gave up: its workers die", extra={"task_id": taken.id, "workers": len(taken.workers) - 1})
+        return Outcome(status="FAILED", errors=_errors([_error(error)]))
+
+    @property
+    def _keep(self) -> int:
+        return self.backend.settings.result_ttl
+
+    def _forget(self, taken: Taken) -> None:
+        with self._held_lock:
+            self._held.pop(taken.entry, None)
+
+    def _unfinished(self, taken: Taken, error: redis.RedisError) -> None:
+        facts = {"task_id": taken.id, "error": str(error)[:200]}
+        logger.error("task is done but Redis does not take it: it will run again", extra=facts)
+
+    # Holding and letting go -------------------------------------------------------------------------------------
+
+    def _keep_leases(self) -> None:
+        """Show, for what runs, that this worker lives. In a thread of its own, however long a task takes."""
+        lease = self.backend.settings.lease
+        while not self._over.wait(lease / 4):
+            with self._held_lock:
+                held = list(self._held.values())
+            by_stream: dict[tuple[str, str], list[Taken]] = {}
+            for taken in held:
+                by_stream.setdefault((taken.queue.name, taken.stream), []).append(taken)
+            for (_, stream), group in by_stream.items():
+                try:
+                    entries = [taken.entry for taken in group]
+                    for entry in group[0].queue.renew(self.name, stream, entries, patience=lease / 4):
+                        logger.warning("another worker has taken a task over", extra={"entry": entry})
+                except redis.RedisError as error:
+                    logger.warning("leases are not renewed", extra={"stream": stream, "error": str(error)[:200]})
+            for queue in self.queues:
+                try:
+                    queue.facts(lease=lease, forget_after=10 * lease)
+                except redis.RedisError:
+                    continue  # said above, or by whoever takes
+
+    def _drain(self) -> None:
+        """Wait for the async tasks that run."""
+        self._interruptible = True
+        while self._held:
+            time.sleep(0.02)
+        self._interruptible = False
+
+    def _give_back(self) -> None:
+        for taken in list(self._held.values()):
+            try:
+                taken.queue.release(taken.stream, taken.entry, taken.id, worker=self.name, patience=2)
+            except redis.RedisError:
+                logger.warning("a task comes back by its lease only", extra={"task_id": taken.id})
+            self._forget(taken)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._has_signals = True
+        try:
+            yield
+        finally:
+            if self._grace_end is not None:
+                self._grace_end.cancel()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _arguments(result: AnyResult) -> list[Any]:
+    return [TaskContext(task_result=result), *result.args] if result.task.takes_context else result.args
+
+
+def _succeeded(result: AnyResult, value: Any) -> Outcome:
+    stored = normalize_json(value)
+    text = json.dumps(stored)
+    _set(result, status=TaskResultStatus.SUCCESSFUL, _return_value=stored, finished_at=timezone.now())
+    return Outcome(status="SUCCESSFUL", return_value=text)
+
+
+def _failed(result: AnyResult, error: BaseException) -> Outcome:
+    result.errors.append(_error(error))
+    _set(result, status=TaskResultStatus.FAILED, finished_at=timezone.now())
+    return Outcome(status="FAILED", errors=_errors(result.errors))
+
+
+def _set(result: AnyResult, **values: Any) -> None:
+    for name, value in values.items():
+        object.__setattr__(result, name, value)  # frozen for everyone but its backend
+
+
+def _error(error: BaseException) -> TaskError:
+    kind = type(error)
+    return TaskError(
+        exception_class_path=f"{kind.__module__}.{kind.__qualname__}",
+        traceback=storable("".join(format_exception(error)))[-20_000:],
+    )
+
+
+def _errors(errors: Sequence[TaskError]) -> str:
+    return json.dumps([asdict(error) for error in errors])

@@ -1,0 +1,92 @@
+"""Tasks on Redis: a backend for each test, and workers as processes."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+#: A project of its own: settings for the processes that tests start, and tasks for both sides.
+REDIS_PROJECT = Path(__file__).with_name("redis_project")
+sys.path.insert(0, str(REDIS_PROJECT))
+
+
+@pytest.fixture
+def until():
+    """Wait until something is so."""
+
+    def until(is_so, *, seconds=30):
+        deadline = time.monotonic() + seconds
+        while not is_so():
+            assert time.monotonic() < deadline, "it did not happen in time"
+            time.sleep(0.02)
+
+    return until
+
+
+@pytest.fixture
+def options():
+    """OPTIONS of a Redis backend that no other test shares."""
+    pytest.importorskip("redis", reason="needs the extra `redis`")
+    if not (url := os.environ.get("REDIS_URL")):
+        pytest.skip("needs a server, named by REDIS_URL")
+    return {"URL": url, "PREFIX": f"test-{uuid.uuid4().hex}", "LEASE": 1.0, "RETRY_SECONDS": 0.2}
+
+
+@pytest.fixture
+def name(options):
+    """The list in which a test's tasks write down what they did."""
+    return options["PREFIX"]
+
+
+@pytest.fixture
+def backend(settings, options, monkeypatch):
+    """TASKS["default"] on Redis; emptied in the end."""
+    from django.tasks import task_backends
+
+    monkeypatch.setenv("NOTES_URL", os.environ["REDIS_URL"])
+    path = "fashionistar_common.tasks.redis.RedisBackend"
+    settings.TASKS = {"default": {"BACKEND": path, "QUEUES": ["critical", "emails", "default"], "OPTIONS": options}}
+    yield task_backends["default"]
+    import redis
+
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
+        for pattern in (f"{{{options['PREFIX']}:*", f"notes:{options['PREFIX']}*"):
+            for key in client.scan_iter(pattern, count=1000):
+                client.delete(key)
+
+
+@pytest.fixture
+def work(backend):
+    """Run what can run now, in this process."""
+    from fashionistar_common.tasks.redis.worker import Worker
+
+    def work(**how):
+        Worker(backend, ["critical", "emails", "default"], name=f"here-{uuid.uuid4().hex}", **how).run(burst=True)
+
+    return work
+
+
+@pytest.fixture
+def start_worker(backend, options):
+    """Start `manage.py redis_worker` as a process of its own; what still runs in the end is killed."""
+    started = []
+
+    def start(*arguments):
+        environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "redis_settings",
+            "PYTHONPATH": str(REDIS_PROJECT),
+            "REDIS_TASKS_OPTIONS": json.dumps(options),
+        }
+        command = [sys.executable, "-m", "django", "redis_worker", *arguments]
+        started.append(subprocess.Popen(command, env=environment))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
