@@ -8,7 +8,8 @@ from django.db import transaction
 from django.tasks import TaskResultStatus
 from django.tasks.exceptions import TaskResultDoesNotExist
 from fashionistar_common.models import EventDelivery
-from fashionistar_common.tasks.outbox import EnqueuedTask, TaskEnqueued, send_task_on_task_enqueued
+from fashionistar_common.tasks.events import TaskEnqueued
+from fashionistar_common.tasks.outbox import EnqueuedTask, send_task_on_task_enqueued
 from fashionistar_common.testing import deliver_events, published
 
 pytest.importorskip("redis", reason="needs the extra `redis`")

@@ -6,35 +6,17 @@ from typing import Any
 from django.tasks import task_backends
 from django.utils.module_loading import import_string
 
-from ..events import Event, event_bus
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskEnqueued(Event, name="common.task_enqueued", version=1, aggregate="task_id"):
-    """A task was enqueued inside a transaction, for a queue outside of the database.
-
-    `task` is the path of the task, `run_after` an ISO time or empty, `backend` the alias in TASKS.
-    """
-
-    task_id: str
-    backend: str
-    task: str
-    queue: str
-    priority: int
-    run_after: str
-    args: list[Any]
-    kwargs: dict[str, Any]
-    enqueued_at: str
+from ..events import event_bus
 
 
 @dataclass(frozen=True, kw_only=True)
 class EnqueuedTask:
-    """The same, as it comes back from the outbox."""
+    """A TaskEnqueued, as it comes back from the outbox."""
 
     task_id: str
     backend: str
     task: str
-    queue: str
+    queue_name: str
     priority: int
     run_after: str
     args: list[Any]
@@ -52,5 +34,5 @@ def send_task_on_task_enqueued(event: EnqueuedTask) -> None:
     if send := getattr(backend, "send", None):
         send(asdict(event))
     else:
-        task = import_string(event.task).using(queue_name=event.queue, priority=event.priority)
+        task = import_string(event.task).using(queue_name=event.queue_name, priority=event.priority)
         backend.enqueue(task, event.args, event.kwargs)

@@ -92,14 +92,14 @@ class RedisBackend(BaseTaskBackend):
     def send(self, facts: Mapping[str, Any]) -> None:
         """Put a task into its queue under the id it has; what is there already stays as it is."""
         try:
-            self.queue(facts["queue"]).enqueue(_entry(facts), **self._durability)
+            self.queue(facts["queue_name"]).enqueue(_entry(facts), **self._durability)
         except redis.RedisError as error:
             raise TaskNotEnqueuedError from error
 
     async def asend(self, facts: Mapping[str, Any]) -> None:
         """See send()."""
         try:
-            await self.queue(facts["queue"]).aenqueue(_entry(facts), **self._durability)
+            await self.queue(facts["queue_name"]).aenqueue(_entry(facts), **self._durability)
         except redis.RedisError as error:
             raise TaskNotEnqueuedError from error
 
@@ -173,7 +173,7 @@ class RedisBackend(BaseTaskBackend):
             "task_id": result.id,
             "backend": self.alias,
             "task": task.module_path,
-            "queue": task.queue_name,
+            "queue_name": task.queue_name,
             "priority": task.priority,
             "run_after": task.run_after.isoformat() if task.run_after else "",
             "args": result.args,
@@ -186,7 +186,7 @@ class RedisBackend(BaseTaskBackend):
         """Write the task into the outbox, if a transaction runs there; whether one does."""
         from ...events import event_bus
         from ...models import OutboxEvent
-        from ..outbox import TaskEnqueued
+        from ..events import TaskEnqueued
 
         if not connections[router.db_for_write(OutboxEvent)].in_atomic_block:
             return False
@@ -203,7 +203,7 @@ class RedisBackend(BaseTaskBackend):
         if "message" not in known:
             raise TaskResultDoesNotExist(result_id)
         message = json.loads(known["message"])
-        task = _task(message["task"], message["queue"], message["priority"], message["backend"])
+        task = _task(message["task"], message["queue_name"], message["priority"], message["backend"])
         if message["run_after"]:
             task = task.using(run_after=_time(message["run_after"]))
         result: AnyResult = TaskResult(
@@ -225,7 +225,7 @@ class RedisBackend(BaseTaskBackend):
 
 
 def _entry(facts: Mapping[str, Any]) -> Entry:
-    names = ("task", "queue", "priority", "run_after", "backend", "args", "kwargs")
+    names = ("task", "queue_name", "priority", "run_after", "backend", "args", "kwargs")
     due = _time(facts["run_after"])
     return Entry(
         id=facts["task_id"],
