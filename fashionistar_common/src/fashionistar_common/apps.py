@@ -14,6 +14,6 @@ class CommonConfig(AppConfig):
         from .events import readings  # noqa: F401 - registers them
         from .notifications import checks as notification_checks  # noqa: F401 - registers them
         from .observability.queries import watch
-        from .tasks import outbox, webhook  # noqa: F401 - they subscribe
+        from .tasks import events, outbox, webhook  # noqa: F401 - what they publish, and who hears it
 
         connection_created.connect(watch)
