@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("fashionistar_common.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
+    path("api/v1", include("fashionistar_common.api.v1.urls")),
     path("api/v1/auth", include("fashionistar_auth.urls")),
     path("api/v1/catalog", include("fashionistar_catalog.urls")),
     path("api/v1/orders", include("fashionistar_orders.urls")),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
@@ -42,6 +43,9 @@ RIGHT: dict[str, Any] = {
     "cart_id": "0" * 32,
     "order_number": "FS-000000000000",
     "provider": "dummy",
+    "preferences": [{"category": "updates", "channel": "email", "enabled": False}],
+    "endpoint": "https://fcm.googleapis.com/fcm/send/abc",
+    "keys": {"p256dh": "BA" + "A" * 85, "auth": "A" * 22},
 }
 TEXTS = [
     "",
@@ -153,7 +157,7 @@ def operations(version: str, names: dict[str, str]) -> list[Operation]:
                     queries=[each["name"] for each in parameters if each["in"] == "query"],
                     body={name: RIGHT[name] for name in schema.get("properties", {})} if content else None,
                     secured=bool(told.get("security")),
-                    one_audience=bool(told.get("security")) and "/auth/" not in path,
+                    one_audience=bool(told.get("security")) and not re.search("/(auth|notifications)/", path),
                     right_path={each["name"]: names[each["name"]] for each in parameters if each["in"] == "path"},
                 )
             )
@@ -234,6 +238,7 @@ def shop(attacker: Attacker, version: str) -> list[Operation]:
         make_product(name, sku=sku, stock=1000, category=category) for name, sku in (("Coat", "COAT"), ("Hat", "HAT"))
     ]
     names = {"slug": products[0].slug, "sku": "COAT", "number": "x", "public_id": "x", "provider": "dummy"}
+    names["subscription_id"] = str(uuid4())
     by_name = {(each.method, each.path.removeprefix(f"/api/{version}")): each for each in operations(version, names)}
 
     async def fill() -> None:
@@ -269,7 +274,7 @@ def routes(resolver: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def test_the_documents_name_every_route_that_there_is() -> None:
     """What the tests below do not know, they cannot attack."""
-    names = dict.fromkeys(("slug", "sku", "number", "public_id", "provider"), "x")
+    names = dict.fromkeys(("slug", "sku", "number", "public_id", "provider", "subscription_id"), "x")
     told = [each for version in ("v1", "v2") for each in operations(version, names)]
     pages = {"schema", "docs", "openapi.json", ""}
     served = {

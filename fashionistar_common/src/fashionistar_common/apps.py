@@ -12,7 +12,6 @@ class CommonConfig(AppConfig):
 
         from . import checks  # noqa: F401 - registers them
         from .events import readings  # noqa: F401 - registers them
-        from .notifications import checks as notification_checks  # noqa: F401 - registers them
         from .observability.queries import watch
         from .tasks import events, outbox, webhook  # noqa: F401 - what they publish, and who hears it
 

@@ -85,6 +85,7 @@ def _has_bytes(text: str, length: int) -> bool:
     if not text.isascii() or len(text) > length * 2:
         return False
     try:
-        return len(base64.b64decode(text.rstrip("=") + "==", altchars=b"-_", validate=True)) == length
+        padded = text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4)
+        return len(base64.b64decode(padded, altchars=b"-_", validate=True)) == length
     except binascii.Error:
         return False

@@ -18,9 +18,9 @@ from django.urls import NoReverseMatch, reverse
 from ..conf import conf
 from ..mail import mail_connection
 from ..models import Category, Channel
-from .kinds import kinds
-from .providers import provider_for
-from .rendering import PARTIALS
+from ..notifications.kinds import kinds
+from ..notifications.providers import provider_for
+from ..notifications.rendering import PARTIALS
 
 PREFIX = "fashionistar_common"
 
