@@ -89,6 +89,13 @@ class CommonSettings(AppSettings):
     #: Signs those reports.
     TASK_FAILURE_WEBHOOK_SECRET: str = ""
 
+    # The audit log ------------------------------------------------------------------------------------------------
+
+    #: Names of further fields whose values the audit log does not keep, besides those that tell of secrets themselves.
+    AUDIT_REDACTED: list[str] = []
+    #: Seconds after which an entry that is not in the chain yet counts as a finding.
+    AUDIT_SEAL_GRACE: int = 300
+
     # Data ---------------------------------------------------------------------------------------------------------
 
     #: How many threads `gather()` may use in this process.

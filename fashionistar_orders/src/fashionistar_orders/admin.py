@@ -99,7 +99,7 @@ class OrderAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.action(description=_("Cancel the selected orders and return their stock"), permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        staff, cancelled = Actor(id=str(request.user.pk), role=Role.STAFF), 0
+        staff, cancelled = Actor(id=str(getattr(request.user, "public_id", request.user.pk)), role=Role.STAFF), 0
         for number in queryset.order_by("pk").values_list("number", flat=True):
             try:
                 services.cancel_order(number, actor=staff)

@@ -7,6 +7,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from fashionistar_common import audit
 from fashionistar_common.db import lock_rows
 from fashionistar_common.events import event_bus
 from fashionistar_common.exceptions import FieldError
@@ -45,6 +46,7 @@ def register_user(*, email: str, password: str, role: Role = Role.CLIENT) -> Reg
         if _insert(user):
             EmailVerification.objects.create(user=user, nonce=new_nonce())
             event_bus.publish(UserRegistered(user_id=str(user.public_id), email=user.email, role=role.value))
+            audit.record("auth.user_registered", user, actor=Actor(id=str(user.public_id), role=role))
         else:
             _tell_owner(user.email)
     return Registration(email=user.email, role=role)

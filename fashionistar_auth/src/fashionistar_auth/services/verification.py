@@ -4,8 +4,10 @@ import math
 
 from django.db import transaction
 from django.utils import timezone
+from fashionistar_common import audit
 from fashionistar_common.db import lock_rows
 from fashionistar_common.events import event_bus
+from fashionistar_common.types import Actor, Role
 
 from ..codes import code_for, code_matches, new_nonce
 from ..conf import conf
@@ -107,4 +109,5 @@ def _spend(email: str, code: str) -> User | None:
     user.email_verified_at = now
     user.save(update_fields=["email_verified_at", "updated_at"])
     event_bus.publish(EmailVerified(user_id=str(user.public_id), email=user.email, role=user.role))
+    audit.record("auth.email_verified", user, actor=Actor(id=str(user.public_id), role=Role(user.role)))
     return user

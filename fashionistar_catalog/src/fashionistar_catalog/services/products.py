@@ -5,6 +5,7 @@ from django.core.files import File
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
+from fashionistar_common import audit
 from fashionistar_common.db.locks import lock_rows
 from fashionistar_common.events import event_bus
 
@@ -102,7 +103,7 @@ def publish_product(product: Product) -> Product:
         return product
     if product.price_minor is None:
         raise NotPublishableError(slug=product.slug)
-    product.status = Product.Status.PUBLISHED
+    former, product.status = product.status, Product.Status.PUBLISHED
     product.published_at = product.published_at or timezone.now()
     product.save(update_fields=["status", "published_at", "updated_at"])
     event_bus.publish(
@@ -113,6 +114,7 @@ def publish_product(product: Product) -> Product:
             vendor_id=str(product.vendor.public_id),
         )
     )
+    audit.record("catalog.product_published", product, changes={"status": (former, product.status)})
     return product
 
 
@@ -120,6 +122,7 @@ def publish_product(product: Product) -> Product:
 def archive_product(product: Product) -> Product:
     """Take a product off sale and keep it; `publish_product` brings it back. Locks the product."""
     (product,) = lock_rows(Product.objects.filter(pk=product.pk))
-    product.status = Product.Status.ARCHIVED
+    former, product.status = product.status, Product.Status.ARCHIVED
     product.save(update_fields=["status", "updated_at"])
+    audit.record("catalog.product_archived", product, changes={"status": (former, product.status)})
     return product

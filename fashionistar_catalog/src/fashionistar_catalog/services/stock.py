@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from django.db import transaction
+from fashionistar_common import audit
 from fashionistar_common.db.locks import lock_rows
 from fashionistar_common.events import event_bus
 
@@ -83,6 +84,7 @@ def receive_stock(sku: str, quantity: int, *, reference: str = "") -> int:
         raise InvalidQuantityError(quantity=quantity)
     variant = _lock_one(sku)
     _move({variant: quantity}, Reason.RECEIVED, reference)
+    _note("catalog.stock_received", variant, quantity, reference)
     return variant.stock
 
 
@@ -101,6 +103,7 @@ def adjust_stock(sku: str, change: int, *, reference: str = "") -> int:
         raise InvalidQuantityError(quantity=change)
     if change:
         _move({variant: change}, Reason.ADJUSTED, reference)
+        _note("catalog.stock_adjusted", variant, change, reference)
     return variant.stock
 
 
@@ -115,6 +118,11 @@ def set_stock(sku: str, stock: int, *, reference: str = "") -> int:
     if stock < 0:
         raise InvalidQuantityError(quantity=stock)
     return adjust_stock(sku, stock - _lock_one(sku).stock, reference=reference)
+
+
+def _note(action: str, variant: Variant, change: int, reference: str) -> None:
+    facts = {"stock": (variant.stock - change, variant.stock), "reference": (None, reference)}
+    audit.record(action, variant, public_id=variant.sku, changes=facts)
 
 
 def _check(quantities: Mapping[str, int], reference: str) -> None:

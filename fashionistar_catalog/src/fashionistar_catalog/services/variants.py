@@ -3,6 +3,7 @@ from typing import TypedDict, Unpack
 
 from django.db import transaction
 from django.db.models import Max, OuterRef, Subquery
+from fashionistar_common import audit
 from fashionistar_common.db.locks import lock_rows
 from fashionistar_common.events import event_bus
 from fashionistar_common.money import Money
@@ -82,7 +83,7 @@ def change_price(variant: Variant, *, price: Money, compare_at: Money | None = N
     (product,) = lock_rows(Product.objects.filter(pk=variant.product_id))
     (variant,) = lock_rows(Variant.objects.filter(pk=variant.pk))
     _check_prices(product.currency, price, compare_at)
-    former = variant.price_minor
+    former, former_compare_at = variant.price_minor, variant.compare_at_minor
     variant.price_minor = price.amount_minor
     variant.compare_at_minor = None if compare_at is None else compare_at.amount_minor
     variant.save(update_fields=["price_minor", "compare_at_minor"])
@@ -98,6 +99,13 @@ def change_price(variant: Variant, *, price: Money, compare_at: Money | None = N
                 currency=variant.currency,
             )
         )
+    facts = {
+        "price_minor": (former, variant.price_minor),
+        "compare_at_minor": (former_compare_at, variant.compare_at_minor),
+    }
+    changed = {name: pair for name, pair in facts.items() if pair[0] != pair[1]}
+    if changed:
+        audit.record("catalog.price_changed", variant, public_id=variant.sku, changes=changed)
     return variant
 
 

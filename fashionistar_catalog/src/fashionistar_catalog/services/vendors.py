@@ -1,4 +1,5 @@
 from django.db import transaction
+from fashionistar_common import audit
 
 from ..models import Vendor
 from .slugs import free_slug
@@ -25,7 +26,9 @@ def reinstate_vendor(vendor: Vendor) -> Vendor:
     return _set_status(vendor, Vendor.Status.ACTIVE)
 
 
+@transaction.atomic
 def _set_status(vendor: Vendor, status: Vendor.Status) -> Vendor:
-    vendor.status = status
+    former, vendor.status = vendor.status, status
     vendor.save(update_fields=["status"])
+    audit.record(f"catalog.vendor_{status}", vendor, changes={"status": (former, status)})
     return vendor

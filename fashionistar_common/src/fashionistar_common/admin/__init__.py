@@ -1,5 +1,5 @@
 """The admin of common, a module for each subject."""
 
-from . import events, idempotency, notifications, tasks
+from . import audit, events, idempotency, notifications, tasks
 
-__all__ = ["events", "idempotency", "notifications", "tasks"]
+__all__ = ["audit", "events", "idempotency", "notifications", "tasks"]

@@ -1,5 +1,6 @@
 """Middleware that costs an async request no thread hop: each class serves both kinds of handler."""
 
+import functools
 import re
 import time
 import uuid
@@ -17,6 +18,7 @@ from ..context import Origin, origin, request_id
 from ..db.text import storable
 from .client_ip import client_ip
 from .problems import CONTENT_TYPE, problem
+from .security import actor_in_session
 
 #: Characters of a `User-Agent` that are kept.
 BROWSER_LENGTH = 200
@@ -87,7 +89,8 @@ class OriginMiddleware(_Middleware):
 
     def before(self, request: HttpRequest) -> Token[Origin | None]:
         browser = storable(request.headers.get("User-Agent", ""))[:BROWSER_LENGTH]
-        return origin.set(Origin(ip=client_ip(request.META), browser=browser))
+        session = functools.partial(actor_in_session, request)
+        return origin.set(Origin(ip=client_ip(request.META), browser=browser, session=session))
 
     def after(self, request: HttpRequest, response: HttpResponseBase, state: Any) -> HttpResponseBase:
         origin.reset(state)

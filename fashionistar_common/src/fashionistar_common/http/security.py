@@ -49,6 +49,15 @@ def actor_from_user(user: AbstractBaseUser | AnonymousUser, roles: tuple[Role, .
     return _admit(Actor(id=str(user.pk), role=role), roles)
 
 
+def actor_in_session(request: HttpRequest) -> Actor | None:
+    """Whom the session has logged in, if anybody has asked for `request.user` yet: it costs no query."""
+    user = getattr(request, "_cached_user", None) or getattr(request, "_acached_user", None)
+    if user is None or not user.is_authenticated:
+        return None
+    role = Role.STAFF if getattr(user, "is_staff", False) else Role.CLIENT
+    return Actor(id=str(getattr(user, "public_id", user.pk)), role=role)
+
+
 def _admit(actor: Actor, roles: tuple[Role, ...]) -> Actor:
     if roles and actor.role not in roles:
         raise WrongAudienceError

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from fashionistar_common import audit
 from fashionistar_common.events import event_bus
 from fashionistar_common.exceptions import FashionistarError
 from fashionistar_common.types import Actor, Role
@@ -40,7 +41,7 @@ def cancel_order(number: str, *, actor: Actor) -> Order:
     if not can_become(order.status, OrderStatus.CANCELLED):
         raise OrderNotCancellableError(number=number, status=order.status)
     by_staff = actor.role == Role.STAFF
-    _cancel(order, CancellationReason.STAFF if by_staff else CancellationReason.CUSTOMER)
+    _cancel(order, CancellationReason.STAFF if by_staff else CancellationReason.CUSTOMER, actor=actor)
     return order
 
 
@@ -71,9 +72,9 @@ def _cancel_if_unpaid(pk: int) -> bool:
     return True
 
 
-def _cancel(order: Order, reason: CancellationReason) -> None:
+def _cancel(order: Order, reason: CancellationReason, *, actor: Actor | None = None) -> None:
     """The order is locked by the caller."""
-    order.status = next_status(order.status, OrderStatus.CANCELLED)
+    former, order.status = order.status, next_status(order.status, OrderStatus.CANCELLED)
     order.cancelled_at = timezone.now()
     order.cancellation_reason = reason
     order.save(update_fields=["status", "cancelled_at", "cancellation_reason"])
@@ -90,3 +91,5 @@ def _cancel(order: Order, reason: CancellationReason) -> None:
             lines=[{"sku": sku, "quantity": quantity} for sku, quantity in quantities.items()],
         )
     )
+    facts = {"status": (former, order.status), "reason": (None, reason)}
+    audit.record("orders.order_cancelled", order, public_id=order.number, changes=facts, actor=actor)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.db import transaction
+from fashionistar_common import audit
 from fashionistar_common.events import event_bus
 from fashionistar_common.types import Actor
 
@@ -145,6 +146,8 @@ def _write_order(
         for line in share.lines
     )
     event_bus.publish(_order_placed(order, vendor_orders, shares))
+    facts = {"status": (None, order.status), "total": (None, order.total)}
+    audit.record("orders.order_placed", order, public_id=number, changes=facts)
     return order
 
 

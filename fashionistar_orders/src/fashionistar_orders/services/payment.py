@@ -4,6 +4,7 @@ import logging
 
 from django.db import transaction
 from django.utils import timezone
+from fashionistar_common import audit
 from fashionistar_common.events import event_bus
 from fashionistar_common.money import Money
 
@@ -41,7 +42,7 @@ def mark_order_paid(number: str, *, amount: Money, payment_id: str) -> PaymentOu
         case PaymentOutcome.REPEATED:
             return outcome
         case PaymentOutcome.ACCEPTED:
-            order.status = next_status(order.status, OrderStatus.PAID)
+            former, order.status = order.status, next_status(order.status, OrderStatus.PAID)
             _note_payment(order, payment_id)
             event_bus.publish(
                 OrderPaid(
@@ -52,6 +53,8 @@ def mark_order_paid(number: str, *, amount: Money, payment_id: str) -> PaymentOu
                     payment_id=payment_id,
                 )
             )
+            facts = {"status": (former, order.status), "payment_id": (None, payment_id)}
+            audit.record("orders.order_paid", order, public_id=number, changes=facts)
         case _:
             if outcome == PaymentOutcome.ORDER_CANCELLED and order.paid_at is None:
                 _note_payment(order, payment_id)
@@ -76,3 +79,5 @@ def _refuse(order: Order, outcome: PaymentOutcome, amount: Money, payment_id: st
             reason=str(outcome),
         )
     )
+    refused = {"payment_id": (None, payment_id), "amount": (None, amount), "reason": (None, outcome)}
+    audit.record("orders.payment_refused", order, public_id=order.number, changes=refused)

@@ -1,6 +1,7 @@
 """Paying an order."""
 
 from django.db import IntegrityError, transaction
+from fashionistar_common import audit
 from fashionistar_common.db import lock_rows
 from fashionistar_common.exceptions import FashionistarError, FieldError
 from fashionistar_common.types import Actor
@@ -90,15 +91,20 @@ def _provider(alias: str) -> BaseProvider:
 def _pending_payment(order: PayableOrder, provider: str) -> Payment:
     """The order's one live payment, made if there is none. The partial unique constraint decides between racers."""
     try:
-        payment, _ = Payment.objects.live().get_or_create(
-            order_number=order.number,
-            defaults={
-                "customer_id": order.customer_id,
-                "provider": provider,
-                "amount_minor": order.amount.amount_minor,
-                "currency": order.amount.currency,
-            },
-        )
+        with transaction.atomic():
+            payment, created = Payment.objects.live().get_or_create(
+                order_number=order.number,
+                defaults={
+                    "customer_id": order.customer_id,
+                    "provider": provider,
+                    "amount_minor": order.amount.amount_minor,
+                    "currency": order.amount.currency,
+                },
+            )
+            if created:
+                facts = {"status": payment.status, "amount": payment.amount, "order_number": order.number}
+                changes = {name: (None, value) for name, value in facts.items()}
+                audit.record("payments.payment_created", payment, changes=changes)
     except IntegrityError as error:  # another stood in the way, and had ended when we looked
         raise PaymentInProgressError(order_number=order.number, provider=provider) from error
     if payment.status == PaymentStatus.SUCCEEDED:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from fashionistar_common import audit
 from fashionistar_common.db import lock_rows
 from fashionistar_common.events import event_bus
 from fashionistar_common.money import Money
@@ -51,10 +52,12 @@ def settle(
         if amount != payment.amount:
             raise AmountMismatchError(provider=payment.provider, reported=amount, expected=payment.amount)
         _make_room(payment, siblings)
-    payment.status = after
+    former, payment.status = payment.status, after
     payment.failure_code = failure_code if after is PaymentStatus.FAILED else ""
     payment.save(update_fields=["status", "failure_code", "updated_at"])
     _publish(payment)
+    facts = {"status": (former, payment.status), "failure_code": ("", payment.failure_code)}
+    audit.record(f"payments.payment_{payment.status}", payment, changes=facts)
 
 
 def _make_room(paid: Payment, siblings: Sequence[Payment]) -> None:
@@ -65,6 +68,8 @@ def _make_room(paid: Payment, siblings: Sequence[Payment]) -> None:
         if other.status == PaymentStatus.PENDING:
             other.status = PaymentStatus.CANCELLED
             other.save(update_fields=["status", "updated_at"])
+            facts = {"status": (PaymentStatus.PENDING, other.status), "paid_by": (None, paid.public_id)}
+            audit.record("payments.payment_cancelled", other, changes=facts)
 
 
 def _publish(payment: Payment) -> None:

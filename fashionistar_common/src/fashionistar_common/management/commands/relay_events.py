@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import Error, connections
+from fashionistar_common.audit import seal
 from fashionistar_common.conf import conf
 from fashionistar_common.events import relay
 from fashionistar_common.events.running import RunningRelay
@@ -31,6 +32,7 @@ class Command(BaseCommand):
         elif once:
             delivered, (lost, started) = relay.relay(), housekeeping()
             self.stdout.write(f"{delivered} deliveries, {lost} lost tasks queued again, {started} periodic ones queued")
+            seal()
         else:
             self.run(RunningRelay(bus))
 
@@ -48,10 +50,11 @@ class Command(BaseCommand):
             self.stderr.write(f"{subscriber} did not finish in time; what it did is undone and will be tried again.")
 
     def keep_house(self, ended: threading.Event) -> None:
-        """Look now and then for tasks that are lost or due."""
+        """Look now and then for tasks that are lost or due; chain new entries of the audit log."""
         while not ended.wait(conf.TASK_RECLAIM_INTERVAL):
             try:
                 housekeeping()
+                seal()
             except Error as error:
                 self.stderr.write(f"The database does not answer, trying again: {error}")
             finally:
