@@ -182,7 +182,7 @@ def test_an_event_that_kills_its_process_is_dead_in_the_end_and_takes_no_other_a
         note(event.kettle)
 
     def killed_at(row, bus):
-        if row.stream == "kettle:poison":
+        if row.event.stream == "kettle:poison":
             raise KeyboardInterrupt  # nothing of ours runs any more, as after a SIGKILL
         return real(row, bus)
 

@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from django.db import Error, connections
 
 from ..conf import conf
-from ..models import EventDelivery
 from .bus import EventBus
-from .delivery import attempt, claim, release
+from .delivery import Claimed, attempt, claim, release
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ class Lane:
         self.bus, self.subscriber, self.events = bus, subscriber, list(events)
         self.busy_since: float | None = None
         self.abandoned = self.stopping = False
-        self.waiting: list[EventDelivery] = []
+        self.waiting: list[Claimed] = []
         self._work = threading.Event()
         self.thread = threading.Thread(target=self._run, name=f"lane of {subscriber}", daemon=True)
 

@@ -2,17 +2,30 @@
 
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from ..models import EventDelivery, EventSubscription, OutboxEvent
+from ..models import EventDelivery, EventSubscription
 from .bus import EventBus, event_bus
-from .delivery import PENDING, attempt, claim, do_not_wait_for_disk, outbox_alias
+from .delivery import PENDING, attempt, claim, outbox_alias
 
 __all__ = ["due_subscribers", "event_bus", "fan_out", "register", "relay"]
 
-EVENTS_AT_ONCE = 200
+NEW = """
+    SELECT id {no_wait} FROM fashionistar_common_outboxevent WHERE fanned_out_at IS NULL ORDER BY id LIMIT 200 {lock}
+"""
+DELIVER = """
+    INSERT INTO fashionistar_common_eventdelivery
+        (event_id, subscriber, stream, status, attempts, next_attempt_at, last_error)
+    SELECT event.id, subscriber, stream, 'pending', 0, %s, ''
+    FROM fashionistar_common_outboxevent event
+    JOIN fashionistar_common_eventsubscription subscription
+        ON subscription.name = event.name AND subscription.version = event.version
+    WHERE event.id IN ({those}) ORDER BY event.id
+    ON CONFLICT DO NOTHING RETURNING subscriber
+"""
+FANNED_OUT = "UPDATE fashionistar_common_outboxevent SET fanned_out_at = %s WHERE id IN ({those})"
 
 
 def register(bus: EventBus) -> None:
@@ -47,25 +60,21 @@ def fan_out() -> FannedOut:
     The rows are locked without SKIP LOCKED: a second relay waits, so that an event's deliveries never come into being
     before those of an earlier event of its stream.
     """
-    alias = outbox_alias()
-    new = OutboxEvent.objects.using(alias).filter(fanned_out_at__isnull=True).order_by("id")
-    if not new.exists():
-        return NOTHING
-    with transaction.atomic(alias):
-        do_not_wait_for_disk()
-        events = list(new.select_for_update().only("id", "name", "version", "stream")[:EVENTS_AT_ONCE])
-        subscriptions = EventSubscription.objects.using(alias).filter(name__in={event.name for event in events})
-        subscribers: dict[tuple[str, int], list[str]] = {}
-        for subscription in subscriptions:
-            subscribers.setdefault((subscription.name, subscription.version), []).append(subscription.subscriber)
-        deliveries = [
-            EventDelivery(event=event, subscriber=subscriber, stream=event.stream)
-            for event in events
-            for subscriber in subscribers.get((event.name, event.version), [])
-        ]
-        EventDelivery.objects.using(alias).bulk_create(deliveries, ignore_conflicts=True)
-        new.filter(pk__in=[event.pk for event in events]).update(fanned_out_at=timezone.now())
-    return FannedOut(len(events), frozenset(delivery.subscriber for delivery in deliveries))
+    connection = connections[outbox_alias()]
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
+    # A crash of the database may undo it: then it is done again.
+    no_wait = ", set_config('synchronous_commit', 'off', true)" if connection.vendor == "postgresql" else ""
+    with transaction.atomic(connection.alias), connection.cursor() as cursor:
+        cursor.execute(NEW.format(lock=lock, no_wait=no_wait))
+        events = [pk for pk, *_ in cursor.fetchall()]
+        if not events:
+            return NOTHING
+        those = ", ".join(["%s"] * len(events))
+        cursor.execute(DELIVER.format(those=those), [now, *events])
+        subscribers = frozenset(subscriber for (subscriber,) in cursor.fetchall())
+        cursor.execute(FANNED_OUT.format(those=those), [now, *events])
+    return FannedOut(len(events), subscribers)
 
 
 def due_subscribers(bus: EventBus) -> set[str]:

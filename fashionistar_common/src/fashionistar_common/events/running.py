@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two notes that the subscribers of this process are there.
 HEARTBEAT_SECONDS = 60.0
+#: Seconds in which events gather before the next fanning out; what comes to an idle relay leaves at once.
+GATHER_SECONDS = 0.01
 
 
 class RunningRelay:
@@ -68,6 +70,7 @@ class RunningRelay:
                     logger.warning("the database does not answer, trying again: %s", error)
                 answers = False
                 connections.close_all()
+            self._stopping.wait(GATHER_SECONDS)
             self._news.wait(conf.RELAY_INTERVAL)
             self._news.clear()
 
