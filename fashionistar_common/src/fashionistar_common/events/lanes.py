@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 IDLE_SECONDS = 5.0
 #: Seconds between two looks of a lane that could not reach the database.
 OUTAGE_SECONDS = 1.0
+#: Seconds that looking may take. A lane that looked in vain for longer rests five times as long as it took too long.
+LOOKING_SECONDS = 0.02
 #: How many threads of one subscriber may hang in a process before it gets no further one there.
 MAX_HANGING = 3
 
@@ -32,9 +34,9 @@ class Lane:
     def __init__(self, bus: EventBus, subscriber: str, events: Iterable[tuple[str, int]]) -> None:
         self.bus, self.subscriber, self.events = bus, subscriber, list(events)
         self.busy_since: float | None = None
-        self.abandoned = self.stopping = False
+        self.abandoned = False
         self.waiting: list[Claimed] = []
-        self._work = threading.Event()
+        self._work, self._ended = threading.Event(), threading.Event()
         self.thread = threading.Thread(target=self._run, name=f"lane of {subscriber}", daemon=True)
 
     def wake(self) -> None:
@@ -43,7 +45,7 @@ class Lane:
 
     def stop(self) -> None:
         """End after the handler that runs."""
-        self.stopping = True
+        self._ended.set()
         self._work.set()
 
     def hangs(self) -> bool:
@@ -74,12 +76,17 @@ class Lane:
             connections.close_all()  # with a pool: gives the connection back
             self._work.wait()
         self._work.clear()
-        return not self.stopping
+        return not self._ended.is_set()
 
     def _work_off(self) -> None:
-        while not self.stopping and (taken := claim(self.subscriber, self.events)):
-            self.waiting = taken
-            while self.waiting and not self.stopping:
+        while not self._ended.is_set():
+            began = time.monotonic()
+            self.waiting = claim(self.subscriber, self.events)
+            if not self.waiting:
+                # Where much waits behind failures, finding nothing takes long: it is not done all the time.
+                self._ended.wait(5 * max(0.0, time.monotonic() - began - LOOKING_SECONDS))
+                return
+            while self.waiting and not self._ended.is_set():
                 delivery = self.waiting.pop(0)
                 self.busy_since = time.monotonic()
                 try:
