@@ -52,7 +52,8 @@ alone:  ## Run the suite of fashionistar_common with nothing else installed, on 
 docs:  ## Build the documentation, warnings being errors
 	$(IN) sphinx-build -W -n --keep-going docs docs/_build/html
 
-chaos:  ## Kill server, worker and relay 50 times while customers buy; nothing may be lost or doubled
+chaos:  ## Kill processes 250 times while customers buy and events flow; nothing may be lost or doubled
+	$(IN) python tests/chaos/outbox.py
 	$(IN) python tests/chaos/kill_processes.py
 
 bench:  ## Run every benchmark; they print what they measured (BENCH=events for one)

@@ -54,7 +54,7 @@ WRONG = {
     "tasks that did not run": """
         SELECT 1 FROM fashionistar_common_outboxevent event
         LEFT JOIN task_effect ON task_effect.event_id = event.event_id::text
-        WHERE (payload->>'stroke')::integer %% 5 = 0 AND task_effect.event_id IS NULL
+        WHERE (payload->>'stroke')::integer % 5 = 0 AND task_effect.event_id IS NULL
     """,
 }
 LEFT = """
