@@ -1,6 +1,6 @@
 """Directives whose tables are read from the code while the pages are built, so that they cannot be out of date.
 
-``{settings-of} fashionistar_orders``, ``{events}``, ``{errors}``, ``{commands}``, ``{operations}``
+``{settings-of} fashionistar_orders``, ``{events}``, ``{tasks}``, ``{errors}``, ``{commands}``, ``{operations}``
 """
 
 import dataclasses
@@ -21,6 +21,8 @@ from fashionistar_common.events import Event, event_bus
 from fashionistar_common.events.event import catalogue
 from fashionistar_common.exceptions import FashionistarError
 from fashionistar_common.http.problems import CODES, STATUS
+from fashionistar_common.tasks.policy import registry
+from fashionistar_common.tasks.schedule import schedules
 from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
@@ -129,6 +131,24 @@ def _is_answer(error: type[FashionistarError]) -> bool:
     return issubclass(error, tuple(STATUS)) and error not in STATUS and "code" in vars(error)
 
 
+def tasks() -> str:
+    """Return every task of the five apps, with its policy."""
+    schedules()  # imports them all
+    rows = [
+        (
+            f"`{path}`",
+            f"`{task.queue_name}`",
+            str(task.max_attempts),
+            f"{task.seconds:g} s",
+            f"`{task.schedule}`" if task.schedule else "",
+            first_line(task.func),
+        )
+        for path, task in sorted(registry.items())
+        if path.startswith("fashionistar_")
+    ]
+    return table(("Task", "Queue", "Attempts", "Limit", "Schedule", "What it does"), rows)
+
+
 def commands() -> str:
     """Return the management commands of the five apps with their own help."""
     parts = []
@@ -186,6 +206,7 @@ TABLES: dict[str, Any] = {
     "settings-of": settings_of,
     "events": events,
     "errors": errors,
+    "tasks": tasks,
     "commands": commands,
     "operations": operations,
 }

@@ -5,7 +5,7 @@ from fashionistar_common.tasks import task
 from . import services
 
 
-@task()
+@task(schedule="27 3 * * *")
 def purge_expired_verifications() -> None:
-    """Delete codes and spent refresh tokens that no longer matter; for a daily schedule."""
+    """Delete codes and spent refresh tokens that no longer matter."""
     services.purge_expired()

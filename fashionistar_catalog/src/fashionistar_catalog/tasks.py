@@ -9,7 +9,7 @@ from . import services
 logger = logging.getLogger(__name__)
 
 
-@task(queue_name="analytics", max_attempts=3)
+@task(queue_name="analytics", max_attempts=3, schedule="37 3 * * *")
 def audit_stock() -> int:
     """Compare the stock counters with their ledger; a difference is logged as an error. Returns how many differ."""
     differences = services.audit_stock()

@@ -25,6 +25,12 @@ def purge_tasks() -> None:
         call_command("prune_db_task_results", queue_name="*", min_age_days=conf.TASK_KEEP_DAYS, verbosity=0)
 
 
+@task(schedule="57 3 * * *", max_attempts=3)
+def purge_notifications() -> None:
+    """Delete the log of messages older than NOTIFICATION_DAYS."""
+    call_command("purge_notifications", verbosity=0)
+
+
 @task(schedule="47 3 * * *", max_attempts=3)
 def purge_idempotency_records() -> None:
     """Delete stored answers whose Idempotency-Key has expired."""

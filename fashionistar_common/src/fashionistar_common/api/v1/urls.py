@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import notifications
+from . import notifications, tasks
 
 app_name = "fashionistar_common_v1"
 
@@ -14,4 +14,5 @@ urlpatterns = [
         notifications.PushSubscriptionDetail.as_view(),
         name="push-subscription",
     ),
+    path("/tasks/<slug:task_id>", tasks.TaskDetail.as_view(), name="task"),
 ]
