@@ -265,6 +265,7 @@ def test_the_page_has_a_button_and_no_more():
         signing.dumps(["ada", "spam", "email"], salt="fashionistar_common.notifications.unsubscribe"),
         signing.dumps("ada", salt="fashionistar_common.notifications.unsubscribe"),
     ],
+    ids=["word", "like a link", "name", "of another kind", "of no category", "of another form"],
 )
 def test_a_link_that_we_have_not_made_leads_nowhere(token):
     for method in ("get", "post"):
