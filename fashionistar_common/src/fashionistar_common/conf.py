@@ -96,6 +96,25 @@ class CommonSettings(AppSettings):
     #: Seconds after which an entry that is not in the chain yet counts as a finding.
     AUDIT_SEAL_GRACE: int = 300
 
+    # Calls to providers -------------------------------------------------------------------------------------------
+
+    #: Seconds that each step of an attempt may take: to connect, to send, to hear more.
+    OUTGOING_TIMEOUT: float = 10.0
+    #: Seconds for a whole call with all its attempts.
+    OUTGOING_DEADLINE: float = 30.0
+    #: How often a call is made at most, where a repeat is safe.
+    OUTGOING_ATTEMPTS: int = 3
+    #: Bytes that an answer may have.
+    OUTGOING_MAX_BYTES: int = 10_000_000
+    #: Failures of a provider within the window before it is left alone.
+    BREAKER_FAILURES: int = 10
+    #: The part of all calls in the window that must have failed, too.
+    BREAKER_RATIO: float = 0.5
+    #: Seconds that are looked back.
+    BREAKER_WINDOW: float = 60.0
+    #: Seconds that a provider is left alone.
+    BREAKER_COOLDOWN: float = 30.0
+
     # Data ---------------------------------------------------------------------------------------------------------
 
     #: How many threads `gather()` may use in this process.

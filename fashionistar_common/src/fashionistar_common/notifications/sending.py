@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 
-from django.db import connections, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from django.db.transaction import TransactionManagementError
 from django.tasks.backends.immediate import ImmediateBackend
 from django.utils import timezone
 
 from ..conf import conf
-from ..db import storable
+from ..db import inside_transaction, storable
 from ..models import NotificationDelivery, PushSubscription
 from ..tasks import task
 from .addresses import masked
@@ -128,7 +128,5 @@ def _record(delivery: NotificationDelivery, status: Status, *, reason: str, prov
 
 
 def _refuse_inside_transaction() -> None:
-    """The transaction that Django's `TestCase` wraps around a test does not count, as with `atomic(durable=True)`."""
-    for connection in connections.all(initialized_only=True):
-        if any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
-            raise TransactionManagementError("A message is not sent inside a transaction: it could not be taken back.")
+    if inside_transaction():
+        raise TransactionManagementError("A message is not sent inside a transaction: it could not be taken back.")
