@@ -81,17 +81,22 @@ def database(url: str, *, pool_size: int) -> dict[str, Any]:
     }
 
 
-def mailer(backend: str, **options: Any) -> dict[str, Any]:
+def mailer(backend: str, *, queued: bool = False, **options: Any) -> dict[str, Any]:
     """Return the settings of outgoing mail in the form that this version of Django reads.
 
     Args:
         backend: Dotted path of the e-mail backend.
+        queued: Whether Django's own mail goes through the queue ``emails`` first; with Django 6.0 to SMTP only.
         options: The backend's options: ``host``, ``port``, ``username``, ``password``, ``use_tls``.
     """
     import django
 
+    queue = "fashionistar_common.mail.QueuedEmailBackend"
     if django.VERSION >= (6, 1):
-        return {"MAILERS": {"default": {"BACKEND": backend, "OPTIONS": options}}}
+        direct = {"BACKEND": backend, "OPTIONS": options}
+        if queued:
+            return {"MAILERS": {"default": {"BACKEND": queue, "OPTIONS": {"mailer": "direct"}}, "direct": direct}}
+        return {"MAILERS": {"default": direct}}
     names = {"username": "EMAIL_HOST_USER", "password": "EMAIL_HOST_PASSWORD"}
     settings = {names.get(key, f"EMAIL_{key.upper()}"): value for key, value in options.items()}
-    return {"EMAIL_BACKEND": backend, **settings}
+    return {"EMAIL_BACKEND": queue if queued else backend, **settings}

@@ -172,6 +172,7 @@ FASHIONISTAR_COMMON: dict[str, Any] = {
     "METRICS_TOKEN": environ.text("METRICS_TOKEN"),
     "METRICS_NETWORKS": environ.listing("METRICS_NETWORKS"),
     "TRUSTED_PROXIES": environ.listing("TRUSTED_PROXIES"),
+    "PUBLIC_URL": environ.text("PUBLIC_URL"),
 }
 FASHIONISTAR_ORDERS: dict[str, Any] = {"CATALOG": "config.wiring.catalog"}
 FASHIONISTAR_PAYMENTS: dict[str, Any] = {"ORDERS": "config.wiring.orders"}

@@ -43,6 +43,7 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 globals().update(
     environ.mailer(
         "django.core.mail.backends.smtp.EmailBackend",
+        queued=True,
         host=environ.text("EMAIL_HOST", "localhost"),
         port=environ.number("EMAIL_PORT", 25),
         username=environ.text("EMAIL_HOST_USER"),

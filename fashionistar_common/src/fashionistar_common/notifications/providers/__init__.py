@@ -50,7 +50,11 @@ class Provider(Protocol):
         ...
 
 
-class PermanentDeliveryError(Exception):
+class DeliveryError(Exception):
+    """This message has not arrived; it is tried again. The text is shown to whoever looks after the site."""
+
+
+class PermanentDeliveryError(DeliveryError):
     """This message will not arrive at this address, however often it is sent."""
 
 

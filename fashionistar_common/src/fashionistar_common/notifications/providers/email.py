@@ -6,7 +6,7 @@ from django.core.mail import EmailMultiAlternatives
 
 from ...conf import conf
 from ...mail import mail_connection
-from . import Message, PermanentDeliveryError
+from . import DeliveryError, Message, PermanentDeliveryError
 
 
 class EmailProvider:
@@ -37,16 +37,12 @@ class EmailProvider:
         try:
             mail_connection(self.mailer).send_messages([email])
         except smtplib.SMTPRecipientsRefused as error:
-            if all(code >= 500 for code, _ in error.recipients.values()):
-                raise PermanentDeliveryError(f"the mail server refuses it: {_answers(error)}") from error
-            raise
+            # The codes alone, and no cause: what the server says repeats the address.
+            codes = sorted({code for code, _ in error.recipients.values()})
+            kind = PermanentDeliveryError if codes[0] >= 500 else DeliveryError
+            raise kind(f"the mail server refuses it: {', '.join(map(str, codes))}") from None
         except smtplib.SMTPDataError as error:
             if error.smtp_code >= 500:
                 raise PermanentDeliveryError(f"the mail server refuses it: {error.smtp_code}") from error
             raise
         return name
-
-
-def _answers(error: smtplib.SMTPRecipientsRefused) -> str:
-    """The codes alone: the server's sentences repeat the address."""
-    return ", ".join(str(code) for code, _ in error.recipients.values())
