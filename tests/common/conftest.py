@@ -34,7 +34,7 @@ def options():
     pytest.importorskip("redis", reason="needs the extra `redis`")
     if not (url := os.environ.get("REDIS_URL")):
         pytest.skip("needs a server, named by REDIS_URL")
-    return {"URL": url, "PREFIX": f"test-{uuid.uuid4().hex}", "LEASE": 1.0, "RETRY_SECONDS": 0.2}
+    return {"URL": url, "PREFIX": f"test-{uuid.uuid4().hex}", "LEASE": 1.0, "MAX_DEATHS": 1, "RETRY_SECONDS": 0.2}
 
 
 @pytest.fixture
@@ -71,22 +71,35 @@ def work(backend):
     return work
 
 
+@pytest.fixture(scope="session")
+def worker_database(tmp_path_factory):
+    """A migrated database file for worker processes, which have no test database."""
+    path = tmp_path_factory.mktemp("workers") / "workers.sqlite3"
+    environment = _environment(path, {"URL": "redis://127.0.0.1:1/0"})
+    subprocess.run([sys.executable, "-m", "django", "migrate", "--verbosity", "0"], env=environment, check=True)
+    return path
+
+
 @pytest.fixture
-def start_worker(backend, options):
+def start_worker(backend, options, worker_database):
     """Start `manage.py redis_worker` as a process of its own; what still runs in the end is killed."""
     started = []
 
     def start(*arguments):
-        environment = os.environ | {
-            "DJANGO_SETTINGS_MODULE": "redis_settings",
-            "PYTHONPATH": str(REDIS_PROJECT),
-            "REDIS_TASKS_OPTIONS": json.dumps(options),
-        }
         command = [sys.executable, "-m", "django", "redis_worker", *arguments]
-        started.append(subprocess.Popen(command, env=environment))
+        started.append(subprocess.Popen(command, env=_environment(worker_database, options)))
         return started[-1]
 
     yield start
     for process in started:
         process.kill()
         process.wait()
+
+
+def _environment(database, options):
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "redis_settings",
+        "PYTHONPATH": str(REDIS_PROJECT),
+        "REDIS_TASKS_OPTIONS": json.dumps(options),
+        "REDIS_TASKS_DATABASE": str(database),
+    }

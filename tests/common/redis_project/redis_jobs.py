@@ -8,6 +8,8 @@ import time
 import redis
 import redis.asyncio
 from django.tasks import task
+from fashionistar_common.tasks import UnsettledError
+from fashionistar_common.tasks import task as retrying_task
 
 
 def note(name: str, text: str) -> None:
@@ -75,5 +77,52 @@ async def chain(name: str) -> str:
 
 @task()
 def kill_worker(name: str) -> None:
+    note(name, "killing")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@retrying_task(retry_base=0.05)
+def stumble(name: str, falls: int) -> str:
+    """Fails until it has been tried often enough."""
+    note(name, "tried")
+    if len(notes(name)) <= falls:
+        raise ValueError("not yet")
+    return "done"
+
+
+@retrying_task(max_attempts=1)
+def lose(name: str) -> None:
+    raise ValueError(name)
+
+
+@retrying_task()
+async def astumble(name: str, falls: int) -> str:
+    note(name, "tried")
+    if len(notes(name)) <= falls:
+        raise ValueError("not yet")
+    return "done"
+
+
+@retrying_task(time_limit=0.2, max_attempts=1)
+def dawdle(name: str) -> None:
+    time.sleep(20)
+
+
+@task()
+def unsettled(name: str) -> None:
+    note(name, "tried")
+    if len(notes(name)) == 1:
+        raise UnsettledError("neither database nor queue")
+
+
+@task()
+async def aunsettled(name: str) -> None:
+    note(name, "tried")
+    if len(notes(name)) == 1:
+        raise UnsettledError("neither database nor queue")
+
+
+@retrying_task()
+def kill_worker_with_policy(name: str) -> None:
     note(name, "killing")
     os.kill(os.getpid(), signal.SIGKILL)

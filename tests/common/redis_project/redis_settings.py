@@ -6,7 +6,8 @@ import os
 SECRET_KEY = "test-only-" + "0123456789abcdef" * 4
 INSTALLED_APPS = ["fashionistar_common"]
 USE_TZ = True
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+FASHIONISTAR_COMMON = {"TASK_RETRY_BASE": 0.2}
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["REDIS_TASKS_DATABASE"]}}
 TASKS = {
     "default": {
         "BACKEND": "fashionistar_common.tasks.redis.RedisBackend",
@@ -14,3 +15,4 @@ TASKS = {
         "OPTIONS": json.loads(os.environ["REDIS_TASKS_OPTIONS"]),
     }
 }
+SILENCED_SYSTEM_CHECKS = ["fashionistar_common.W051"]  # it serves nothing over HTTP

@@ -28,7 +28,7 @@ def requeue_lost_tasks() -> int:
         for result in DBTaskResult.objects.running().select_for_update(skip_locked=True):
             try:
                 task = result.task
-                limits = task if isinstance(task, RetryingTask) else _as_retrying(task)
+                limits = task if isinstance(task, RetryingTask) else as_retrying(task)
             except Exception:  # its function, queue or backend is no longer there; the others are none the worse
                 logger.exception("task cannot be loaded", extra={"task": result.task_path})
                 continue
@@ -37,7 +37,7 @@ def requeue_lost_tasks() -> int:
     return requeued
 
 
-def _as_retrying(task: Any) -> RetryingTask:
+def as_retrying(task: Any) -> RetryingTask:
     """A plain task of Django's, with the policy by default."""
     return RetryingTask(
         func=task.func,

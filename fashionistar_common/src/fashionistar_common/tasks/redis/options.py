@@ -37,7 +37,7 @@ class Options:
 
     prefix: str = "tasks"
     lease: float = 30.0
-    max_deaths: int = 3
+    max_deaths: int = 5
     result_ttl: int = 86_400
     retry_seconds: float = 5.0
     wait_replicas: int = 0

@@ -156,9 +156,30 @@ class RedisQueue:
             self.tag, lambda client: scripts.FINISH.arun(client, keys, *arguments), patience=patience
         )
 
-    def release(self, stream: str, entry: str, task_id: str, *, worker: str, patience: float) -> None:
-        """Give back what this worker holds, for anyone to take at once."""
-        self._run(scripts.RELEASE, (stream, self.task_key(task_id)), entry, task_id, worker, patience=patience)
+    def release(
+        self,
+        stream: str,
+        entry: str,
+        task_id: str,
+        *,
+        worker: str,
+        patience: float,
+        pause: float = 0,
+        counts: bool = False,
+    ) -> None:
+        """Give back what this worker holds, for anyone to take at once.
+
+        Args:
+            stream: where its entry lies.
+            entry: the entry.
+            task_id: the task's id.
+            worker: who holds it.
+            patience: see the class.
+            pause: seconds for which nobody takes it.
+            counts: whether this beginning counts as one, as if the worker had died over it.
+        """
+        keys = (stream, self.delayed, self.task_key(task_id))
+        self._run(scripts.RELEASE, keys, entry, task_id, worker, int(pause * 1000), int(counts), patience=patience)
 
     def renew(self, worker: str, stream: str, entries: Iterable[str], *, patience: float) -> list[str]:
         """Hold the entries of one stream for another lease; returns those that another worker holds now."""

@@ -127,18 +127,27 @@ end
 return status
 """)
 
-# KEYS: stream, task. ARGV: entry, id, worker. Back to the end of its stream, at once for whoever reads.
+# KEYS: stream, delayed, task. ARGV: entry, id, worker, pause (ms), whether this beginning counts (1 or 0).
+# Back to the end of its stream, at once for whoever reads; or into the delayed ones.
 RELEASE = Script("""
 local held = redis.call('XPENDING', KEYS[1], 'workers', ARGV[1], ARGV[1], 1, ARGV[3])
 if #held == 0 then return 0 end
 redis.call('XACK', KEYS[1], 'workers', ARGV[1])
 redis.call('XDEL', KEYS[1], ARGV[1])
-local known = redis.call('HMGET', KEYS[2], 'status', 'workers')
+local known = redis.call('HMGET', KEYS[3], 'status', 'workers')
 if known[1] == 'RUNNING' then
-  local others = string.gsub(known[2], ',?' .. string.gsub(ARGV[3], '%W', '%%%0') .. '$', '')
-  redis.call('HSET', KEYS[2], 'status', 'READY', 'workers', others)
+  local workers = known[2]
+  if ARGV[5] == '0' then
+    workers = string.gsub(workers, ',?' .. string.gsub(ARGV[3], '%W', '%%%0') .. '$', '')
+  end
+  redis.call('HSET', KEYS[3], 'status', 'READY', 'workers', workers)
 end
-redis.call('XADD', KEYS[1], '*', 'id', ARGV[2])
+if ARGV[4] == '0' then
+  redis.call('XADD', KEYS[1], '*', 'id', ARGV[2])
+else
+  local time = redis.call('TIME')
+  redis.call('ZADD', KEYS[2], time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[4], ARGV[2])
+end
 return 1
 """)
 

@@ -1,7 +1,6 @@
 """The process that runs tasks: sync ones in its main thread, one after the other, async ones together on a loop."""
 
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -10,25 +9,18 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import asdict
 from inspect import iscoroutinefunction
-from traceback import format_exception
 from types import FrameType
-from typing import Any
 
 import redis
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
-from django.tasks import TaskContext, TaskResultStatus
-from django.tasks.base import TaskError
-from django.tasks.signals import task_finished, task_started
-from django.utils import timezone
-from django.utils.json import normalize_json
+from django.db import DatabaseError, close_old_connections
 
-from ...db.text import storable
+from ..attempt import UnsettledError
 from .backend import AnyResult, RedisBackend
 from .loop import LoopThread
 from .queue import Outcome, RedisQueue, Taken, wait_for_any
+from .running import StoppedError, aexecute, execute, failed
 
 logger = logging.getLogger(__name__)
 
@@ -36,14 +28,6 @@ IDLE_SECONDS = 1.0
 #: Queues on different servers cannot be waited for in one call: each in turn, for so long.
 TURN_SECONDS = 0.02
 OUTAGE_SECONDS = 1.0
-
-
-class StoppedError(BaseException):
-    """The worker's grace is over. No Exception, so that a task's `except Exception` does not take it for its own."""
-
-
-class LostWithWorkersError(Exception):
-    """Every worker that began this task died over it."""
 
 
 class Worker:
@@ -188,53 +172,55 @@ class Worker:
         """Run a sync task here, or start an async one; gives the slot back when it is done."""
         with self._held_lock:
             self._held[taken.entry] = taken
-        if len(taken.workers) > self.backend.settings.max_deaths:
-            self._finish(taken, self._dead(taken))
-            return
         try:
             result = self.backend.begun(taken)
         except Exception as error:
             logger.exception("task cannot be loaded", extra={"task_id": taken.id})
-            self._finish(taken, Outcome(status="FAILED", errors=_errors([_error(error)])))
+            if len(taken.workers) > self.backend.settings.max_deaths:
+                self._finish(taken, failed(None, error))
+            else:  # a worker of another release may know it
+                self._postpone(taken, counts=True)
+                self._slots.release()
+            return
+        try:
+            refusal = self._refusal(result) if len(taken.workers) > 1 else None
+        except DatabaseError:
+            logger.exception("a task that comes again has to wait", extra={"task_id": taken.id})
+            close_old_connections()
+            self._postpone(taken)
+            self._slots.release()
+            return
+        if refusal is not None:
+            self._finish(taken, failed(result, refusal))
             return
         if iscoroutinefunction(result.task.func):
             self._loop.submit(self._arun(taken, result))
         else:
             self._interruptible = True
             try:
-                outcome = copy_context().run(self._execute, result)
+                outcome = copy_context().run(execute, type(self.backend), result)
+            except UnsettledError:
+                logger.exception("task has to be delivered again", extra={"task_id": taken.id})
+                self._postpone(taken)
+                self._slots.release()
+                return
             finally:
                 self._interruptible = False
             self._finish(taken, outcome)
 
-    def _execute(self, result: AnyResult) -> Outcome:
-        sender = type(self.backend)
-        try:
-            task_started.send(sender, task_result=result)
-            value = result.task.func(*_arguments(result), **result.kwargs)
-            outcome = _succeeded(result, value)
-        except StoppedError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - SystemExit, too, is the task's failure, not the worker's end
-            outcome = _failed(result, error)
-            close_old_connections()
-        task_finished.send_robust(sender, task_result=result)
-        return outcome
+    def _refusal(self, result: AnyResult) -> Exception | None:
+        from .again import why_not_again  # its tables cannot be imported before the apps are ready
+
+        return why_not_again(result, max_deaths=self.backend.settings.max_deaths)
 
     async def _arun(self, taken: Taken, result: AnyResult) -> None:
-        sender = type(self.backend)
         try:
             try:
-                await task_started.asend(sender, task_result=result)
-                value = await result.task.func(*_arguments(result), **result.kwargs)
-                outcome = _succeeded(result, value)
-            except asyncio.CancelledError:
-                if self._loop.stopping:
-                    raise
-                outcome = _failed(result, asyncio.CancelledError("the task was cancelled"))
-            except BaseException as error:  # noqa: BLE001 - see _execute()
-                outcome = _failed(result, error)
-            await task_finished.asend_robust(sender, task_result=result)
+                outcome = await aexecute(type(self.backend), result, is_stopping=lambda: self._loop.stopping)
+            except UnsettledError:
+                logger.exception("task has to be delivered again", extra={"task_id": taken.id})
+                await asyncio.to_thread(self._postpone, taken)
+                return
             try:
                 await taken.queue.afinish(taken, outcome, keep=self._keep, patience=self.backend.settings.lease)
             except redis.RedisError as error:
@@ -256,11 +242,6 @@ class Worker:
             self._slots.release()
         self._forget(taken)
 
-    def _dead(self, taken: Taken) -> Outcome:
-        error = LostWithWorkersError(f"{len(taken.workers) - 1} workers died over it: {', '.join(taken.workers[:-1])}")
-        logger.error("task gave up: its workers die", extra={"task_id": taken.id, "workers": len(taken.workers) - 1})
-        return Outcome(status="FAILED", errors=_errors([_error(error)]))
-
     @property
     def _keep(self) -> int:
         return self.backend.settings.result_ttl
@@ -269,9 +250,20 @@ class Worker:
         with self._held_lock:
             self._held.pop(taken.entry, None)
 
+    def _postpone(self, taken: Taken, *, counts: bool = False) -> None:
+        """Give the task back for somebody to take a lease later. If Redis is away, the lease itself ends then."""
+        lease = self.backend.settings.lease
+        self._forget(taken)
+        try:
+            taken.queue.release(
+                taken.stream, taken.entry, taken.id, worker=self.name, patience=1, pause=lease, counts=counts
+            )
+        except redis.RedisError as error:
+            self._unfinished(taken, error)
+
     def _unfinished(self, taken: Taken, error: redis.RedisError) -> None:
         facts = {"task_id": taken.id, "error": str(error)[:200]}
-        logger.error("task is done but Redis does not take it: it will run again", extra=facts)
+        logger.error("Redis does not take what became of a task: it will run again", extra=facts)
 
     # Holding and letting go -------------------------------------------------------------------------------------
 
@@ -326,37 +318,3 @@ class Worker:
                 self._grace_end.cancel()
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _arguments(result: AnyResult) -> list[Any]:
-    return [TaskContext(task_result=result), *result.args] if result.task.takes_context else result.args
-
-
-def _succeeded(result: AnyResult, value: Any) -> Outcome:
-    stored = normalize_json(value)
-    text = json.dumps(stored)
-    _set(result, status=TaskResultStatus.SUCCESSFUL, _return_value=stored, finished_at=timezone.now())
-    return Outcome(status="SUCCESSFUL", return_value=text)
-
-
-def _failed(result: AnyResult, error: BaseException) -> Outcome:
-    result.errors.append(_error(error))
-    _set(result, status=TaskResultStatus.FAILED, finished_at=timezone.now())
-    return Outcome(status="FAILED", errors=_errors(result.errors))
-
-
-def _set(result: AnyResult, **values: Any) -> None:
-    for name, value in values.items():
-        object.__setattr__(result, name, value)  # frozen for everyone but its backend
-
-
-def _error(error: BaseException) -> TaskError:
-    kind = type(error)
-    return TaskError(
-        exception_class_path=f"{kind.__module__}.{kind.__qualname__}",
-        traceback=storable("".join(format_exception(error)))[-20_000:],
-    )
-
-
-def _errors(errors: Sequence[TaskError]) -> str:
-    return json.dumps([asdict(error) for error in errors])
