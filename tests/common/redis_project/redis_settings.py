@@ -4,7 +4,7 @@ import json
 import os
 
 SECRET_KEY = "test-only-" + "0123456789abcdef" * 4
-INSTALLED_APPS = ["fashionistar_common"]
+INSTALLED_APPS = ["fashionistar_common", "django.contrib.auth", "django.contrib.contenttypes"]
 USE_TZ = True
 FASHIONISTAR_COMMON = {"TASK_RETRY_BASE": 0.2}
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["REDIS_TASKS_DATABASE"]}}
