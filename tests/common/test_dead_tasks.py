@@ -13,7 +13,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -21,7 +21,7 @@ from django_tasks_db.models import DBTaskResult
 from fashionistar_common import context
 from fashionistar_common.events.bus import event_bus
 from fashionistar_common.models import DeadTask, EventDelivery, OutboxEvent, RetriedTask, TaskKey
-from fashionistar_common.tasks import dead, requeue_lost_tasks, task, upkeep
+from fashionistar_common.tasks import UnsettledError, dead, requeue_lost_tasks, task, upkeep
 from fashionistar_common.testing import deliver_events, published, run_tasks
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -287,3 +287,21 @@ def test_the_admin_shows_hides_and_runs_again(pages, settings):
     shown = client.get(page).content
     assert b"blue" not in shown
     assert b"b1" not in shown.partition(b"field-arguments")[2].partition(b"</pre>")[0]
+
+
+@pytest.mark.postgresql
+def test_where_tasks_run_at_once_one_that_breaks_its_callers_transaction_fails_quickly(settings):
+    settings.TASKS = {"default": {"BACKEND": "django.tasks.backends.immediate.ImmediateBackend", "QUEUES": []}}
+    broken.append(ValueError())
+    sew.enqueue("b1")
+    assert DeadTask.objects.get().attempts == 1  # there is no later on this backend
+    with transaction.atomic():
+        result = divide.enqueue()
+        transaction.set_rollback(True)
+    assert result.errors[0].exception_class is UnsettledError
+    assert DeadTask.objects.count() == 1
+
+
+@task()
+def divide():
+    connection.cursor().execute("SELECT 1 / 0")

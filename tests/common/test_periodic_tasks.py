@@ -3,16 +3,19 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 from fashionistar_common.checks.tasks import check_tasks
+from fashionistar_common.management.commands import relay_events
 from fashionistar_common.models import IdempotencyRecord, PeriodicTask
 from fashionistar_common.tasks import schedule, task, upkeep
 from fashionistar_common.testing import run_tasks
@@ -187,3 +190,24 @@ def test_the_admin_enables_disables_and_runs_now(sweeping):
     assert act("disable") == (False, 0)
     assert act("run_now") == (False, 1)
     assert act("enable") == (True, 1)
+
+
+def test_the_relay_goes_on_looking_whatever_happens(monkeypatch, caplog):
+    ended, looks = threading.Event(), []
+
+    def housekeeping():
+        looks.append(None)
+        if len(looks) == 3:
+            ended.set()
+        else:
+            raise [RuntimeError("no task"), OperationalError("no database")][len(looks) - 1]
+
+    monkeypatch.setattr(relay_events, "housekeeping", housekeeping)
+    monkeypatch.setattr(relay_events, "conf", SimpleNamespace(TASK_RECLAIM_INTERVAL=0.01))
+    command = relay_events.Command(stderr=StringIO())
+    thread = threading.Thread(target=command.keep_house, args=[ended])
+    thread.start()
+    thread.join(60)
+    assert len(looks) == 3
+    assert "no database" in command.stderr.getvalue()
+    assert [record.exc_info[1].args for record in caplog.records if record.exc_info] == [("no task",)]

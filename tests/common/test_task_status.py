@@ -4,17 +4,20 @@ from datetime import timedelta
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import transaction
 from django.test import AsyncClient, Client
 from django.urls import include, path
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 from fashionistar_common import context
+from fashionistar_common.events import event_bus
 from fashionistar_common.exceptions import NotAuthenticatedError
 from fashionistar_common.http.ninja import install_problem_handlers
-from fashionistar_common.models import DeadTask
+from fashionistar_common.models import DeadTask, EventDelivery
 from fashionistar_common.router import create_router
 from fashionistar_common.tasks import dead, task
-from fashionistar_common.testing import assert_problem, run_tasks
+from fashionistar_common.tasks.events import TaskEnqueued
+from fashionistar_common.testing import assert_problem, deliver_events, run_tasks
 from fashionistar_common.types import Actor, Role
 from ninja import NinjaAPI
 
@@ -120,3 +123,29 @@ def test_what_is_no_longer_in_the_code_or_the_table_is_not_there(amaras):
     assert ask(amaras).status_code == 404
     DBTaskResult.objects.all().delete()
     assert ask(amaras).status_code == 404
+
+
+def test_a_task_that_is_still_on_its_way_to_its_queue_is_waiting():
+    kwargs = {"_headers": {"attempt": 1, "context": {"user_id": "amara"}}}
+    enqueued_at = timezone.now().isoformat()
+    with transaction.atomic():
+        event_bus.publish(
+            TaskEnqueued(
+                task_id="default-7",
+                backend="gone",
+                task=knit.module_path,
+                queue_name="default",
+                priority=0,
+                run_after="",
+                args=["secret-pattern"],
+                kwargs=kwargs,
+                enqueued_at=enqueued_at,
+            )
+        )
+    for _ in range(2):  # before and after the relay has seen it
+        told = ask("default-7").json()
+        assert (told["id"], told["status"], told["attempt"]) == ("default-7", "waiting", 1)
+        assert told["enqueued_at"] == enqueued_at.replace("+00:00", "Z")
+        assert ask("default-7", "vera").status_code == 404
+        deliver_events()
+    assert EventDelivery.objects.get().attempts == 1

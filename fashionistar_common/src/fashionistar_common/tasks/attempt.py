@@ -111,6 +111,8 @@ class Attempt:
         Raises:
             UnsettledError: neither was possible.
         """
+        if transaction.get_connection().needs_rollback:  # of a caller that runs the task where it is enqueued
+            raise UnsettledError(f"{self.task.name} has broken the transaction around it") from error
         settle = self._try_again if self._may_follow(error) else self._give_up
         for pause in (*PAUSES, None):
             close_old_connections()  # on one that has broken, nothing could be noted

@@ -1,3 +1,4 @@
+import logging
 import signal
 import threading
 from argparse import ArgumentParser
@@ -10,6 +11,8 @@ from fashionistar_common.conf import conf
 from fashionistar_common.events import relay
 from fashionistar_common.events.running import RunningRelay
 from fashionistar_common.tasks import housekeeping
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -57,5 +60,7 @@ class Command(BaseCommand):
                 seal()
             except Error as error:
                 self.stderr.write(f"The database does not answer, trying again: {error}")
+            except Exception:  # whatever it is, the next look may find it gone
+                logger.exception("housekeeping failed")
             finally:
                 connections.close_all()
