@@ -1,4 +1,4 @@
-"""Tasks on Redis: a backend for each test, and workers as processes."""
+"""Tables of models that only a test has. Tasks on Redis: a backend for each test, and workers as processes."""
 
 import json
 import os
@@ -6,13 +6,38 @@ import subprocess
 import sys
 import time
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 #: A project of its own: settings for the processes that tests start, and tasks for both sides.
 REDIS_PROJECT = Path(__file__).with_name("redis_project")
 sys.path.insert(0, str(REDIS_PROJECT))
+
+
+@pytest.fixture(scope="module")
+def tables(django_db_setup, django_db_blocker):
+    """Tables for models that only a test module has: `with tables(Vendor, Shop): ...`, outside of any transaction."""
+
+    @contextmanager
+    def existing(*models):
+        with django_db_blocker.unblock():
+            with connection.schema_editor() as editor:
+                for model in models:
+                    editor.create_model(model)
+            connection.close()
+        try:
+            yield
+        finally:
+            with django_db_blocker.unblock():
+                with connection.schema_editor() as editor:
+                    for model in reversed(models):
+                        editor.delete_model(model)
+                connection.close()
+
+    return existing
 
 
 @pytest.fixture

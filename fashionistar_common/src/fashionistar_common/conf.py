@@ -117,6 +117,8 @@ class CommonSettings(AppSettings):
 
     # Data ---------------------------------------------------------------------------------------------------------
 
+    #: Days that `purge_deleted` leaves a soft-deleted row, unless its model says otherwise.
+    SOFT_DELETE_DAYS: int = 90
     #: How many threads `gather()` may use in this process.
     GATHER_THREADS: int = 8
 

@@ -7,9 +7,9 @@ from typing import Any
 from django.http.response import HttpResponseBase
 from django.tasks import default_task_backend
 
-from .events.relay import relay
-from .models import NotificationDelivery, OutboxEvent
-from .notifications.sending import deliver
+from ..events.relay import relay
+from ..models import NotificationDelivery, OutboxEvent
+from ..notifications.sending import deliver
 
 
 def deliver_events() -> int:
