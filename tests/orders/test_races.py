@@ -1,6 +1,7 @@
 """Many threads, one cart, one order. Every thread has a database connection of its own; the catalog is the real one."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -134,3 +135,18 @@ def test_adding_while_ordering_loses_nothing(at_once: AtOnce) -> None:
     in_cart = sum(line.quantity for line in cart_for_customer("ada").lines)
     assert in_order + in_cart == 11
     assert_stock("DRESS", 30 - in_order)
+
+
+def test_a_cart_is_found_or_made_while_the_one_before_is_ordered(at_once: AtOnce) -> None:
+    make_product(sku="DRESS", stock=1000)
+
+    def shop() -> None:
+        for _ in range(5):
+            services.add_line(actor=ADA, sku="DRESS", quantity=1)
+            with suppress(CartEmptyError):
+                place()
+
+    assert at_once([shop] * 12) == [None] * 12
+    cart = cart_for_customer(ADA.id)
+    ordered = sum(order.vendor_orders.get().lines.get().quantity for order in Order.objects.all())
+    assert ordered + sum(line.quantity for line in cart.lines) == 60

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from fashionistar_common.exceptions import FieldError
 from fashionistar_common.types import Actor
 
@@ -12,6 +12,9 @@ from ..models import Cart, CartLine
 from ..ports import catalog
 from ..selectors import cart_for_customer
 from ..types import CartStatus, CartView
+
+#: To find or make the open cart while the customer's other requests order the one before.
+TRIES = 5
 
 
 @transaction.atomic
@@ -76,9 +79,16 @@ def clear_cart(*, actor: Actor) -> CartView:
 
 
 def _lock_open_cart(actor: Actor) -> Cart:
-    # The partial unique constraint makes two first requests at once agree on one cart.
-    cart, _ = Cart.objects.select_for_update().get_or_create(customer_id=actor.id, status=CartStatus.OPEN)
-    return cart
+    # The partial unique constraint makes two first requests at once agree on one cart. The cart that was in the way of
+    # a new one may be ordered before it can be locked: then there is none again, and the next try makes it.
+    own = Cart.objects.select_for_update()
+    for tries_left in reversed(range(TRIES)):
+        try:
+            return own.get_or_create(customer_id=actor.id, status=CartStatus.OPEN)[0]
+        except IntegrityError:
+            if not tries_left:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def _line(cart: Cart, sku: str) -> CartLine:
