@@ -53,7 +53,7 @@ docs:  ## Build the documentation, warnings being errors
 	$(IN) sphinx-build -W -n --keep-going docs docs/_build/html
 
 chaos:  ## Run every chaos program: nothing may be lost, doubled or locked for ever (CHAOS=locks for one)
-	$(IN) sh -ec 'for program in $$(ls tests/chaos/$${CHAOS:-*}.py | grep -v /test_); do echo "== $$program"; python $$program; done'
+	$(IN) sh -ec 'for program in $$(grep -l __main__ tests/chaos/$${CHAOS:-*}.py); do echo "== $$program"; python $$program; done'
 
 bench:  ## Run every benchmark; they print what they measured (BENCH=events for one)
 	$(IN) sh -ec 'for program in tests/benchmarks/$${BENCH:-*}.py; do echo "== $$program"; python $$program; done'

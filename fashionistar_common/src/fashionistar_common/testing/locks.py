@@ -11,18 +11,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from django.apps import apps
-from django.db import connections
+from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.transaction import Atomic, get_connection
 
 _FROM = re.compile(r'\sFROM "([^"]+)"')
 _COMMA = re.compile(r",(?![^(]*\))")
-# Frames that say nothing about who locked.
-_NOT_THE_CALLER = (str(Path(sys.modules["django"].__file__ or "").parent), __file__, "db/locks.py", "contextlib.py")
+_ORM = str(Path(models.__file__).parent)
+_NOT_THE_CALLER = ("/django/", "/db/locks.py", "/contextlib.py")
 
 
 class LockInversionError(AssertionError):
@@ -170,12 +171,19 @@ def _locking(sql: str) -> tuple[str, int, bool] | None:
 
 @lru_cache(maxsize=1)
 def _keys() -> dict[str, str]:
-    models = apps.get_models(include_auto_created=True)
-    return {model._meta.db_table: str(model._meta.pk.column) for model in models}
+    known = apps.get_models(include_auto_created=True)
+    return {model._meta.db_table: str(model._meta.pk.column) for model in known}
 
 
 def _caller() -> str:
-    frame = sys._getframe(1)  # noqa: SLF001 - inspect.stack() reads source files
-    while frame.f_back and any(part in frame.f_code.co_filename for part in _NOT_THE_CALLER):
+    """The first frame outside of the ORM, and of what stands between it and a caller."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - inspect.stack() reads source files
+    in_orm = False
+    while frame:
+        file = frame.f_code.co_filename
+        if file.startswith(_ORM):
+            in_orm = True
+        elif in_orm and not any(part in file for part in _NOT_THE_CALLER):
+            return f"{file}:{frame.f_lineno} ({frame.f_code.co_name})"
         frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})"
+    return "an unknown place"
