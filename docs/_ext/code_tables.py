@@ -1,6 +1,7 @@
 """Directives whose tables are read from the code while the pages are built, so that they cannot be out of date.
 
-``{settings-of} fashionistar_orders``, ``{events}``, ``{tasks}``, ``{errors}``, ``{commands}``, ``{operations}``
+``{settings-of} fashionistar_orders``, ``{events}``, ``{tasks}``, ``{errors}``, ``{commands}``, ``{operations}``,
+``{production-items}``
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ from typing import Any, get_type_hints
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import DjangoHelpFormatter
 from docutils import nodes
-from fashionistar_common import http
+from fashionistar_common import http, production
 from fashionistar_common.conf import AppSettings
 from fashionistar_common.events import Event, event_bus
 from fashionistar_common.events.event import catalogue
@@ -190,6 +191,12 @@ def operations() -> str:
     return "\n".join(parts)
 
 
+def production_items() -> str:
+    """Return every item of `production_check`."""
+    rows = ((f"`{item.id}`", item.sentence, f"`{item.evidence}`") for item in production.items())
+    return table(("Id", "What is true", "Evidence"), rows)
+
+
 class CodeTable(SphinxDirective):
     """A directive that shows what a function of this module returns."""
 
@@ -209,6 +216,7 @@ TABLES: dict[str, Any] = {
     "tasks": tasks,
     "commands": commands,
     "operations": operations,
+    "production-items": production_items,
 }
 
 

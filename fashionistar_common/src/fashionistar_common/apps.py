@@ -14,5 +14,6 @@ class CommonConfig(AppConfig):
         from .events import readings  # noqa: F401 - registers them
         from .observability.queries import watch
         from .tasks import events, outbox, webhook  # noqa: F401 - what they publish, and who hears it
+        from .tasks import readings as task_readings  # noqa: F401 - registers them
 
         connection_created.connect(watch)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from fashionistar_common.money import Money
 from fashionistar_common.types import Actor
@@ -114,3 +115,22 @@ def unpaid_orders(older_than: timedelta) -> QuerySet[Order]:
     """The orders that were placed longer ago than this and still wait for their money, oldest first."""
     before = timezone.now() - older_than
     return Order.objects.filter(status=OrderStatus.PLACED, placed_at__lt=before).order_by("placed_at", "pk")
+
+
+def orders_with_wrong_totals() -> QuerySet[Order]:
+    """The orders whose total is not the sum of their vendors' subtotals, or whose subtotals are not those of the lines.
+
+    There should be none. Adds up every order there is.
+    """
+    subtotals = VendorOrder.objects.filter(order=OuterRef("pk")).values("order").annotate(sum=Sum("subtotal_minor"))
+    lines = (
+        OrderLine.objects.filter(vendor_order=OuterRef("pk")).values("vendor_order").annotate(sum=Sum("total_minor"))
+    )
+    wrong_parts = VendorOrder.objects.annotate(sum=Coalesce(Subquery(lines.values("sum")), 0)).exclude(
+        subtotal_minor=F("sum")
+    )
+    return (
+        Order.objects.annotate(sum=Coalesce(Subquery(subtotals.values("sum")), 0))
+        .filter(~Q(total_minor=F("sum")) | Q(pk__in=wrong_parts.values("order")))
+        .order_by("pk")
+    )

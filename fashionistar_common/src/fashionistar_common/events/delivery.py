@@ -21,6 +21,7 @@ from ..context import carried
 from ..db.text import storable
 from ..exceptions import FashionistarError
 from ..models import EventDelivery, OutboxEvent
+from ..observability.work import work
 from .bus import EventBus
 
 logger = logging.getLogger(__name__)
@@ -151,18 +152,21 @@ def attempt(delivery: Claimed, bus: EventBus) -> bool:
     The row turns to `delivered` and is locked before the handler runs, in the handler's transaction: both are
     committed, or neither is. What the handler raises is kept in the row for the next attempt.
     """
-    alias = outbox_alias()
+    alias, event = outbox_alias(), delivery.event
     connection = connections[alias]
-    try:
-        with transaction.atomic(alias):
-            if not _take(delivery, connection):
-                return False
-            with carried(delivery.event.context or {"request_id": delivery.event.request_id}):
+    name = f"{event.name} -> {delivery.subscriber}"
+    facts = {"event": event.name, "event_id": str(event.event_id), "subscriber": delivery.subscriber}
+    with carried(event.context or {"request_id": event.request_id}), work("event", name, facts) as present:
+        try:
+            with transaction.atomic(alias):
+                if not _take(delivery, connection):
+                    return False
                 _handle(delivery, bus)
-            if not _is_sound(connection):
-                raise BrokenTransactionError
-    except FAILURES as error:
-        _note_failure(delivery, error)
+                if not _is_sound(connection):
+                    raise BrokenTransactionError
+        except FAILURES as error:
+            present.error = error
+            _note_failure(delivery, error)
     return True
 
 

@@ -17,6 +17,7 @@ from ..backoff import backoff
 from ..conf import conf
 from ..context import carried
 from ..db.text import storable
+from ..observability.work import work
 from .limits import alimited, limited
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Attempt:
 
     def run(self, function: Callable[..., Any]) -> Any:
         """Run the function; a failure is noted, the next attempt queued, and the error raised."""
-        with carried(self.headers["context"]):
+        with carried(self.headers["context"]), work("task", self.task.module_path, self._facts()):
             try:
                 with limited(self.task.name, self.task.seconds):
                     return self._once(function)
@@ -71,7 +72,7 @@ class Attempt:
 
     async def arun(self, function: Callable[..., Coroutine[Any, Any, Any]]) -> Any:
         """As `run()`, on the event loop that is there. A worker that cancels the attempt keeps the task."""
-        with carried(self.headers["context"]):
+        with carried(self.headers["context"]), work("task", self.task.module_path, self._facts()):
             try:
                 async with alimited(self.task.name, self.task.seconds):
                     return await self._aonce(function)
