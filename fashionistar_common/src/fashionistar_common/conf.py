@@ -54,6 +54,18 @@ class CommonSettings(AppSettings):
     #: Hours that a stored answer is replayed.
     IDEMPOTENCY_HOURS: int = 24
 
+    # Rate limits and cached answers -------------------------------------------------------------------------------
+
+    #: The Redis of rate limits and cached answers: `URL`, or `SENTINELS` and `SERVICE`, or `CLUSTER`, and `CLIENT`.
+    #: Empty: that of `CACHES["default"]`, if it is one.
+    REDIS: dict[str, Any] = {}
+    #: Rates by the name of the limit, instead of those in the code: `"10/m"`, `"100/2h"`; `""` is no limit.
+    RATE_LIMITS: dict[str, str] = {}
+    #: Where calls are counted; `auto` is Redis, where there is one.
+    RATE_LIMIT_STORE: Literal["auto", "redis", "database"] = "auto"
+    #: When Redis does not answer: count in the database, or count nothing.
+    RATE_LIMIT_FALLBACK: Literal["database", "allow"] = "database"
+
     # Events -------------------------------------------------------------------------------------------------------
 
     #: Seconds between two looks of an idle relay into the outbox.

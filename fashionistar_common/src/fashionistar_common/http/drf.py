@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, ClassVar, overload
 
 from django.core.exceptions import PermissionDenied
@@ -21,17 +21,31 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Field
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from ..exceptions import FashionistarError, FieldError
 from ..money import JSON_SCHEMA, Money, MoneyError
+from ..ratelimits import limit
 from ..types import Actor, Role
 from . import idempotency
 from .pagination import Keyset, Page
 from .problems import problem, problem_of
+from .ratelimits import By, add_headers, by_actor, by_address, note
 from .security import actor_from_token, actor_from_user, actor_of, uses_tokens
 
-__all__ = ["ApiView", "IsAuthenticated", "MoneyField", "PagedListView", "actor_of", "bearer", "idempotent"]
+__all__ = [
+    "ApiView",
+    "IsAuthenticated",
+    "MoneyField",
+    "PagedListView",
+    "actor_of",
+    "bearer",
+    "by_actor",
+    "by_address",
+    "idempotent",
+    "throttle",
+]
 
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
@@ -89,6 +103,11 @@ class ApiView(APIView):
     def get_exception_handler(self) -> Callable[..., Any]:
         return problem_handler
 
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        final = super().finalize_response(request, response, *args, **kwargs)
+        add_headers(request._request, final)
+        return final
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         def run() -> HttpResponseBase:
             response = super(ApiView, self).dispatch(request, *args, **kwargs)
@@ -136,6 +155,33 @@ def _idempotent(handler: Handler, *, atomic: bool) -> Handler:
 
     claimed.idempotent_in_one_transaction = atomic  # type: ignore[attr-defined]
     return claimed
+
+
+class _Throttle(BaseThrottle):
+    name: ClassVar[str]
+    rate: ClassVar[str]
+    by: ClassVar[By]
+    methods: ClassVar[frozenset[str]]
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        plain: HttpRequest = request._request
+        if not self.methods or plain.method in self.methods:
+            plain.auth = request.auth  # type: ignore[attr-defined]
+            note(plain, limit(self.name, key=type(self).by(plain), rate=self.rate))
+        return True
+
+
+def throttle(name: str, *, by: By = by_address, rate: str = "", methods: Collection[str] = ()) -> type[BaseThrottle]:
+    """A class for `throttle_classes`: callers who exceed the limit get 429. See `ratelimits.limit`.
+
+    Args:
+        name: of the limit.
+        by: whose calls are counted together.
+        rate: such as `"10/m"`, unless the setting `RATE_LIMITS` names another.
+        methods: the HTTP methods that count; by default all of the view's.
+    """
+    facts = {"name": name, "rate": rate, "by": staticmethod(by), "methods": frozenset(methods)}
+    return type(f"{name}Throttle", (_Throttle,), facts)
 
 
 class _ActorAuthentication(BaseAuthentication):

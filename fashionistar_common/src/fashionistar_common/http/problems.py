@@ -81,6 +81,8 @@ def problem(
 
 
 def problem_of(error: FashionistarError) -> JsonResponse:
-    """The response to one of our own errors. A fact named `retry_after` (seconds) becomes the header."""
-    headers = {"Retry-After": str(error.facts["retry_after"])} if "retry_after" in error.facts else None
+    """The response to one of our own errors. Facts named `headers`, and `retry_after` (seconds), become headers."""
+    headers = dict(error.facts.get("headers", {}))
+    if "retry_after" in error.facts:
+        headers["Retry-After"] = str(error.facts["retry_after"])
     return problem(status_of(error), detail=error.detail, code=error.code, errors=error.errors, headers=headers)

@@ -4,6 +4,7 @@ from .audit import AppendOnlyError, AuditChain, AuditEntry
 from .events import EventDelivery, EventSubscription, OutboxEvent
 from .idempotency import IdempotencyRecord
 from .notifications import Category, Channel, NotificationDelivery, NotificationPreference, PushSubscription
+from .ratelimits import RateLimit
 from .tasks import DeadTask, PeriodicTask, RetriedTask, TaskKey
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "OutboxEvent",
     "PeriodicTask",
     "PushSubscription",
+    "RateLimit",
     "RetriedTask",
     "TaskKey",
 ]

@@ -35,3 +35,9 @@ def purge_notifications() -> None:
 def purge_idempotency_records() -> None:
     """Delete stored answers whose Idempotency-Key has expired."""
     call_command("purge_idempotency_records", verbosity=0)
+
+
+@task(schedule="37 3 * * *", max_attempts=3)
+def purge_rate_limits() -> None:
+    """Delete the counts of callers who may do everything again."""
+    call_command("purge_rate_limits", verbosity=0)
