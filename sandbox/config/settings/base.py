@@ -45,6 +45,7 @@ MIDDLEWARE = [
     "fashionistar_common.http.observe.ObserveMiddleware",
     "fashionistar_common.http.middleware.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "fashionistar_common.http.csp_reports.ReportingEndpointsMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -123,6 +124,9 @@ SECURE_CSP = {
     "form-action": [CSP.SELF],
     "base-uri": [CSP.NONE],
     "frame-ancestors": [CSP.NONE],
+    # Where browsers tell what they have refused: the first for those that know no Reporting API.
+    "report-uri": ["/csp-reports"],
+    "report-to": ["csp"],
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
