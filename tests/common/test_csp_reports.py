@@ -161,5 +161,7 @@ def test_browsers_are_told_where_to(rf, settings, header):
     settings.ROOT_URLCONF = Urls
     with_policy = csp_reports.ReportingEndpointsMiddleware(lambda request: HttpResponse(headers={header: "x"}))
     assert with_policy(rf.get("/"))["Reporting-Endpoints"] == 'csp="/csp-reports"'
+    settings.ROOT_URLCONF = type("Nothing", (), {"urlpatterns": []})
+    assert "Reporting-Endpoints" not in with_policy(rf.get("/"))
     without = csp_reports.ReportingEndpointsMiddleware(lambda request: HttpResponse())
     assert "Reporting-Endpoints" not in without(rf.get("/"))

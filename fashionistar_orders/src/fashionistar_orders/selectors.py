@@ -7,6 +7,7 @@ from django.db.models import F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from fashionistar_common.money import Money
+from fashionistar_common.scope import get_in_scope
 from fashionistar_common.types import Actor
 
 from .conf import conf
@@ -90,10 +91,7 @@ def order_for_customer(customer_id: str, number: str) -> Order:
     Raises:
         OrderNotFoundError: for an unknown number, and just so for somebody else's.
     """
-    order = orders_for_customer(customer_id).filter(number=number).first()
-    if order is None:
-        raise OrderNotFoundError(number=number)
-    return order
+    return get_in_scope(orders_for_customer(customer_id), OrderNotFoundError, number=number)
 
 
 def payable_order(number: str, *, actor: Actor) -> PayableOrder:
@@ -103,9 +101,7 @@ def payable_order(number: str, *, actor: Actor) -> PayableOrder:
         OrderNotFoundError: for an unknown number, and just so for somebody else's.
         OrderNotPayableError: when the order is paid or cancelled.
     """
-    order = Order.objects.filter(number=number, customer_id=actor.id).first()
-    if order is None:
-        raise OrderNotFoundError(number=number)
+    order = get_in_scope(Order.objects.filter(customer_id=actor.id), OrderNotFoundError, number=number)
     if order.status != OrderStatus.PLACED:
         raise OrderNotPayableError(number=number, status=order.status)
     return PayableOrder(number=order.number, customer_id=order.customer_id, amount=order.total, email=order.email)

@@ -2,6 +2,7 @@
 
 from django.db.models import QuerySet
 from fashionistar_common.http.pagination import Keyset
+from fashionistar_common.scope import get_in_scope
 from fashionistar_common.types import Actor
 
 from .conf import conf
@@ -23,10 +24,7 @@ def payment_of(actor: Actor, public_id: str) -> Payment:
     Raises:
         PaymentNotFoundError: there is none, or it is somebody else's.
     """
-    payment = payments_of(actor).filter(public_id=public_id).first()
-    if payment is None:
-        raise PaymentNotFoundError
-    return payment
+    return get_in_scope(payments_of(actor), PaymentNotFoundError, public_id=public_id)
 
 
 def replayable_webhooks() -> QuerySet[WebhookEvent]:

@@ -4,6 +4,7 @@ Anybody can write here, so a report is small, is logged once, and only so many d
 What is logged are routes and hosts: an address may hold what belongs to a person, and a sample of code anything at all.
 """
 
+import contextlib
 import json
 import logging
 import threading
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import Resolver404, resolve, reverse
+from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 from django.views.decorators.csrf import csrf_exempt
 
 from ..db.text import storable
@@ -46,7 +47,9 @@ class ReportingEndpointsMiddleware(_Middleware):
 
     def after(self, request: HttpRequest, response: HttpResponseBase, state: Any) -> HttpResponseBase:
         if "Content-Security-Policy" in response or "Content-Security-Policy-Report-Only" in response:
-            response.headers.setdefault("Reporting-Endpoints", f'csp="{reverse("fashionistar_common:csp-reports")}"')
+            with contextlib.suppress(NoReverseMatch):  # the project has not included our URLs
+                where = reverse("fashionistar_common:csp-reports")
+                response.headers.setdefault("Reporting-Endpoints", f'csp="{where}"')
         return response
 
 

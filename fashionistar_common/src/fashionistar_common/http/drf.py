@@ -24,7 +24,7 @@ from rest_framework.serializers import Field
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from ..exceptions import FashionistarError, FieldError
+from ..exceptions import FashionistarError, FieldError, NotAuthenticatedError
 from ..money import JSON_SCHEMA, Money, MoneyError
 from ..ratelimits import limit
 from ..types import Actor, Role
@@ -32,7 +32,7 @@ from . import idempotency
 from .pagination import Keyset, Page
 from .problems import problem, problem_of
 from .ratelimits import By, add_headers, by_actor, by_address, note
-from .security import actor_from_token, actor_from_user, actor_of, uses_tokens
+from .security import Rule, actor_from_token, actor_from_user, actor_of, check_rule, uses_tokens
 
 __all__ = [
     "ApiView",
@@ -40,6 +40,7 @@ __all__ = [
     "MoneyField",
     "PagedListView",
     "actor_of",
+    "allowed",
     "bearer",
     "by_actor",
     "by_address",
@@ -224,6 +225,23 @@ class IsAuthenticated(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return isinstance(request.auth, Actor)
+
+
+def allowed(*rules: Rule) -> type[BasePermission]:
+    """A permission class that asks these rules: `permission_classes = [allowed(has_role(Role.STAFF))]`.
+
+    Whom one refuses gets 403; nobody, 401.
+    """
+
+    class Allowed(BasePermission):
+        def has_permission(self, request: Request, view: APIView) -> bool:
+            if not isinstance(request.auth, Actor):
+                raise NotAuthenticatedError
+            for rule in rules:
+                check_rule(request.auth, rule)
+            return True
+
+    return Allowed
 
 
 @extend_schema_field(JSON_SCHEMA)

@@ -1,5 +1,7 @@
 """Who is asking: one rule for both faces."""
 
+from collections.abc import Callable
+
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
@@ -7,7 +9,7 @@ from django.utils.module_loading import import_string
 
 from ..conf import conf
 from ..context import origin
-from ..exceptions import NotAuthenticatedError
+from ..exceptions import NotAuthenticatedError, PermissionDeniedError
 from ..types import Actor, Role
 
 
@@ -15,6 +17,25 @@ class WrongAudienceError(NotAuthenticatedError):
     """This token is not for this part of the site."""
 
     code = "wrong_audience"
+
+
+#: Whether an actor may, by what is known of the actor alone; what depends on a row is a scope (`scope.get_in_scope`).
+type Rule = Callable[[Actor], bool]
+
+
+def check_rule(actor: Actor, rule: Rule) -> None:
+    """Let pass whom the rule allows.
+
+    Raises:
+        PermissionDeniedError: it does not.
+    """
+    if not rule(actor):
+        raise PermissionDeniedError
+
+
+def has_role(*roles: Role) -> Rule:
+    """The rule that an actor has one of these roles: 403, where `bearer(...)` with them would say 401."""
+    return lambda actor: actor.role in roles
 
 
 def uses_tokens() -> bool:

@@ -8,6 +8,7 @@ from django.utils import timezone
 from fashionistar_common import audit
 from fashionistar_common.events import event_bus
 from fashionistar_common.exceptions import FashionistarError
+from fashionistar_common.scope import get_in_scope
 from fashionistar_common.types import Actor, Role
 
 from ..events import OrderCancelled
@@ -33,9 +34,7 @@ def cancel_order(number: str, *, actor: Actor) -> Order:
         OrderNotCancellableError: when it is paid.
     """
     visible = Order.objects.all() if actor.role == Role.STAFF else Order.objects.filter(customer_id=actor.id)
-    order = visible.select_for_update().filter(number=number).first()
-    if order is None:
-        raise OrderNotFoundError(number=number)
+    order = get_in_scope(visible.select_for_update(), OrderNotFoundError, number=number)
     if order.status == OrderStatus.CANCELLED:
         return order
     if not can_become(order.status, OrderStatus.CANCELLED):

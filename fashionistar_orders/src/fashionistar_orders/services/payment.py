@@ -7,6 +7,7 @@ from django.utils import timezone
 from fashionistar_common import audit
 from fashionistar_common.events import event_bus
 from fashionistar_common.money import Money
+from fashionistar_common.scope import get_in_scope
 
 from ..events import OrderPaid, PaymentRefused
 from ..exceptions import OrderNotFoundError
@@ -28,9 +29,7 @@ def mark_order_paid(number: str, *, amount: Money, payment_id: str) -> PaymentOu
     Raises:
         OrderNotFoundError: for an unknown number.
     """
-    order = Order.objects.select_for_update().filter(number=number).first()
-    if order is None:
-        raise OrderNotFoundError(number=number)
+    order = get_in_scope(Order.objects.select_for_update(), OrderNotFoundError, number=number)
     outcome = payment_outcome(
         order.status,
         total=order.total,
