@@ -81,6 +81,45 @@ def database(url: str, *, pool_size: int) -> dict[str, Any]:
     }
 
 
+def tasks_on_redis(
+    *,
+    url: str,
+    sentinels: list[str],
+    service: str,
+    cluster: list[str],
+    username: str,
+    password: str,
+    tls: bool,
+    ca_file: str,
+    replicas: int,
+) -> dict[str, Any] | None:
+    """Return an entry of ``TASKS`` without its ``QUEUES``; None when no servers are named.
+
+    Args:
+        url: One server, ``redis://`` or ``rediss://``; login and TLS are part of it.
+        sentinels: Instead of it ``host:port`` of each Sentinel.
+        service: What the Sentinels call the master.
+        cluster: Or ``host:port`` of some nodes of a Cluster.
+        username: The login of the servers that hold the tasks.
+        password: Its password.
+        tls: Whether servers and Sentinels speak TLS.
+        ca_file: The certificates that sign theirs; those of the system if it is empty.
+        replicas: How many replicas must have a task before it counts as enqueued.
+    """
+    servers = {"URL": url, "SENTINELS": sentinels, "SERVICE": service, "CLUSTER": cluster}
+    if not any(servers.values()):
+        return None
+    encryption: dict[str, Any] = {"ssl": True} if tls else {}
+    if ca_file:
+        encryption["ssl_ca_certs"] = ca_file
+    client = encryption | {name: value for name, value in (("username", username), ("password", password)) if value}
+    options = servers | {"CLIENT": client, "SENTINEL_CLIENT": encryption if sentinels else {}}
+    return {
+        "BACKEND": "fashionistar_common.tasks.redis.RedisBackend",
+        "OPTIONS": {name: value for name, value in options.items() if value} | {"WAIT_REPLICAS": replicas},
+    }
+
+
 def mailer(backend: str, *, queued: bool = False, **options: Any) -> dict[str, Any]:
     """Return the settings of outgoing mail in the form that this version of Django reads.
 

@@ -262,3 +262,11 @@ def test_enqueueing_fails_when_too_few_replicas_take_the_task(options, name, wor
 
 def test_one_set_of_options_is_one_door(options):
     assert redis_servers(options) is redis_servers({**options, "LEASE": 5})
+
+
+def test_a_worker_says_so_when_its_server_may_throw_tasks_away(backend, work, caplog, monkeypatch):
+    work()
+    assert "may throw tasks away" not in caplog.text
+    monkeypatch.setattr("fashionistar_common.tasks.redis.queue.RedisQueue.eviction_policy", lambda queue: "allkeys-lru")
+    work()
+    assert "may throw tasks away" in caplog.text

@@ -68,6 +68,45 @@ def test_the_database_url_becomes_django_s_settings() -> None:
     assert database["OPTIONS"]["pool"]["max_size"] == 20
 
 
+@pytest.mark.parametrize(
+    ("change", "options"),
+    [
+        ({}, None),
+        ({"TASKS_REDIS_URL": "rediss://10.0.0.1:6380/1"}, {"URL": "rediss://10.0.0.1:6380/1", "WAIT_REPLICAS": 0}),
+        (
+            {
+                "TASKS_REDIS_SENTINELS": "10.0.0.1:26379, 10.0.0.2:26379",
+                "TASKS_REDIS_SERVICE": "shop",
+                "TASKS_REDIS_PASSWORD": "secret",
+                "TASKS_REDIS_TLS": "1",
+                "TASKS_REDIS_REPLICAS": "1",
+            },
+            {
+                "SENTINELS": ["10.0.0.1:26379", "10.0.0.2:26379"],
+                "SERVICE": "shop",
+                "CLIENT": {"ssl": True, "password": "secret"},
+                "SENTINEL_CLIENT": {"ssl": True},
+                "WAIT_REPLICAS": 1,
+            },
+        ),
+        ({"TASKS_REDIS_CLUSTER": "10.0.0.1:6379"}, {"CLUSTER": ["10.0.0.1:6379"], "WAIT_REPLICAS": 0}),
+    ],
+)
+def test_tasks_go_where_the_environment_says(change: dict[str, str], options: dict[str, object] | None) -> None:
+    assert _manage(COMPLETE | change, "check", "--deploy", "--fail-level", "WARNING").returncode == 0
+    code = "from django.conf import settings; import json; print(json.dumps(settings.TASKS['default']))"
+    found = json.loads(_manage(COMPLETE | change, "shell", "-v", "0", "-c", code).stdout)
+    assert found.get("OPTIONS") == options
+    assert sorted(found["QUEUES"]) == ["analytics", "critical", "default", "emails"]
+
+
+def test_two_kinds_of_servers_for_tasks_are_an_error() -> None:
+    both = {"TASKS_REDIS_URL": "redis://10.0.0.1/0", "TASKS_REDIS_CLUSTER": "10.0.0.1:6379"}
+    done = _manage(COMPLETE | both, "check")
+    assert done.returncode == 1
+    assert "fashionistar_common.E032" in done.stderr
+
+
 def test_a_line_of_the_log_is_json_with_its_request() -> None:
     code = (
         "import logging; from fashionistar_common.context import request_id; request_id.set('r-1');"

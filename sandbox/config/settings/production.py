@@ -4,7 +4,7 @@ from fashionistar_common.observability.logs import logging_config
 
 from config import environ
 from config.settings.base import *  # noqa: F403 - a settings module is its base, changed
-from config.settings.base import SECURE_CSP, dummy_payments
+from config.settings.base import SECURE_CSP, TASKS, dummy_payments
 
 DEBUG = False
 SECRET_KEY = environ.required("SECRET_KEY", why="fifty or more random characters, the same on every server")
@@ -14,6 +14,20 @@ ALLOWED_HOSTS = environ.listing("ALLOWED_HOSTS") or [
 ]
 environ.required("DATABASE_URL", why="postgresql://user:password@host:port/name")
 environ.required("REDIS_URL", why="redis://host:port/0")
+
+# Tasks lie in the database until servers for them are named. These should not be the cache's, which may forget.
+if on_redis := environ.tasks_on_redis(
+    url=environ.text("TASKS_REDIS_URL"),
+    sentinels=environ.listing("TASKS_REDIS_SENTINELS"),
+    service=environ.text("TASKS_REDIS_SERVICE"),
+    cluster=environ.listing("TASKS_REDIS_CLUSTER"),
+    username=environ.text("TASKS_REDIS_USERNAME"),
+    password=environ.text("TASKS_REDIS_PASSWORD"),
+    tls=environ.flag("TASKS_REDIS_TLS", default=False),
+    ca_file=environ.text("TASKS_REDIS_CA_FILE"),
+    replicas=environ.number("TASKS_REDIS_REPLICAS", 0),
+):
+    TASKS = {"default": {**TASKS["default"], **on_redis}}
 
 # Tokens are signed with SECRET_KEY unless they have a key of their own, which can then be changed alone.
 FASHIONISTAR_AUTH = {"SIGNING_KEY": environ.text("TOKEN_SIGNING_KEY")}

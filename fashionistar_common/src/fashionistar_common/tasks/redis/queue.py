@@ -201,6 +201,11 @@ class RedisQueue:
             dead_workers=dead,
         )
 
+    def eviction_policy(self) -> str:
+        """What the server throws away when its memory is full; empty if it does not say."""
+        found = self.servers.call(self.tag, lambda client: client.info("memory"), patience=0)
+        return str(found.get("maxmemory_policy", ""))
+
     def make_groups(self) -> None:
         """Make the streams and their group, where they are not there. A group begins with a stream's first entry."""
 

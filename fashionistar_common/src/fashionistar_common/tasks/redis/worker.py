@@ -56,6 +56,7 @@ class Worker:
         self._next_claim = 0.0
         self._over = threading.Event()
         self._trouble = False
+        self._away: set[str] = set()
         self._grace_end: threading.Timer | None = None
         self._has_signals = False
 
@@ -71,6 +72,7 @@ class Worker:
         try:
             with self._signals():
                 try:
+                    self._warn_of_eviction()
                     self._work(burst=burst)
                     self._drain()
                 except StoppedError:
@@ -96,6 +98,15 @@ class Worker:
             self._grace_end.start()
 
     # What to do next --------------------------------------------------------------------------------------------
+
+    def _warn_of_eviction(self) -> None:
+        for queue in self.queues:
+            try:
+                policy = queue.eviction_policy()
+            except redis.RedisError:
+                continue  # whoever takes will say so
+            if policy not in ("", "noeviction"):
+                logger.warning("this server may throw tasks away", extra={"queue": queue.name, "policy": policy})
 
     def _work(self, *, burst: bool) -> None:
         while not self.stopping:
@@ -126,6 +137,9 @@ class Worker:
             except redis.RedisError as error:
                 self._bear(queue, error)
                 continue
+            if queue.name in self._away:
+                self._away.remove(queue.name)
+                logger.info("redis answers again", extra={"queue": queue.name})
             if isinstance(found, Taken):
                 return 0, found
             pause = min(pause, IDLE_SECONDS if found is None else found)
@@ -163,7 +177,9 @@ class Worker:
                 error = another
             else:
                 return
-        logger.warning("redis does not answer", extra={"queue": queue.name, "error": str(error)[:200]})
+        if queue.name not in self._away:
+            self._away.add(queue.name)
+            logger.warning("redis does not answer", extra={"queue": queue.name, "error": str(error)[:200]})
         self._over.wait(OUTAGE_SECONDS / 4)
 
     # Running ----------------------------------------------------------------------------------------------------
