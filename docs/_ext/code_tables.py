@@ -1,7 +1,7 @@
 """Directives whose tables are read from the code while the pages are built, so that they cannot be out of date.
 
-``{settings-of} fashionistar_orders``, ``{events}``, ``{tasks}``, ``{errors}``, ``{commands}``, ``{operations}``,
-``{production-items}``
+``{settings-of} fashionistar_orders``, ``{events}``, ``{tasks}``, ``{errors}``, ``{commands}``, ``{notifications}``,
+``{operations}``, ``{production-items}``
 """
 
 import dataclasses
@@ -22,6 +22,7 @@ from fashionistar_common.events import Event, event_bus
 from fashionistar_common.events.event import catalogue
 from fashionistar_common.exceptions import FashionistarError
 from fashionistar_common.http.problems import CODES, STATUS
+from fashionistar_common.notifications import kinds
 from fashionistar_common.tasks.policy import registry
 from fashionistar_common.tasks.schedule import schedules
 from sphinx.application import Sphinx
@@ -168,6 +169,15 @@ def commands() -> str:
     return "\n".join(parts)
 
 
+def notifications() -> str:
+    """Return every kind of message of the five apps."""
+    rows = [
+        (f"`{name}`", kind.category.value, ", ".join(kind.channels), f"`{kind.template}`", kind.description)
+        for name, kind in sorted(kinds.items())
+    ]
+    return table(("Kind", "Category", "Channels", "Template", "When"), rows)
+
+
 def operations() -> str:
     """Return the operations of both versions, from the two exported OpenAPI documents."""
     documents = {version: json.loads((API / f"{version}.json").read_text("utf-8")) for version in ("v1", "v2")}
@@ -215,6 +225,7 @@ TABLES: dict[str, Any] = {
     "errors": errors,
     "tasks": tasks,
     "commands": commands,
+    "notifications": notifications,
     "operations": operations,
     "production-items": production_items,
 }

@@ -1,13 +1,17 @@
-"""What is wrong with the settings of messages is said by name."""
+"""What those who look after a site see: checks, the admin, figures, a preview."""
+
+from datetime import timedelta
 
 import django
 import pytest
 from django.apps import apps
 from django.contrib.messages.storage.fallback import FallbackStorage
 from django.core.checks import Error
+from django.core.management import CommandError, call_command
+from django.utils import timezone
 from fashionistar_common.checks.notifications import check_notifications
 from fashionistar_common.models import NotificationDelivery
-from fashionistar_common.notifications import Category, Channel, NotificationKind, kinds, sending
+from fashionistar_common.notifications import Category, Channel, NotificationKind, kinds, readings, sending
 
 EMAIL = "fashionistar_common.notifications.providers.email.EmailProvider"
 QUEUE = "fashionistar_common.mail.QueuedEmailBackend"
@@ -23,7 +27,9 @@ def project(settings, tmp_path, monkeypatch):
         "{% partialdef subject %}S{% endpartialdef %}{% partialdef text %}T{% endpartialdef %}"
     )
     (tmp_path / "broken.html").write_text("{% partialdef subject %}")
-    settings.TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [str(tmp_path)]}]
+    settings.TEMPLATES = [
+        {"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [str(tmp_path)], "APP_DIRS": True}
+    ]
     before = dict(kinds)
     kinds.clear()
     yield
@@ -144,3 +150,39 @@ def test_the_admin_shows_no_address_and_sends_again_what_was_not_sent(rf, monkey
     admin.send_again(request, NotificationDelivery.objects.all())
     assert set(queued) == {str(rows[status].public_id) for status in ("pending", "failed")}
     assert [str(message) for message in request._messages] == ["2 messages will be sent again."]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_waits_and_what_has_failed_is_counted_by_channel(django_assert_num_queries):
+    for number, (channel, status) in enumerate(
+        [("email", "pending"), ("email", "pending"), ("email", "failed"), ("sms", "failed"), ("sms", "sent")]
+    ):
+        NotificationDelivery.objects.create(key=str(number), channel=channel, status=status)
+    NotificationDelivery.objects.filter(key="0").update(created_at=timezone.now() - timedelta(minutes=5))
+    with django_assert_num_queries(1):
+        read = {(found.name, found.labels["channel"]): found.value for found in readings.messages()}
+    assert read.pop(("notification_lag_seconds", "email")) >= 300
+    assert read == {
+        ("notifications_pending", "email"): 2,
+        ("notifications_failed", "email"): 1,
+        ("notifications_failed", "sms"): 1,
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_can_be_seen_before_it_is_sent(capsys):
+    def load(stored):
+        NotificationDelivery.objects.create(key="written while it is rendered")
+        return None if "gone" in stored else stored
+
+    kind(context=load)
+    call_command("preview_notification", "shop.hello", context="{}")
+    assert capsys.readouterr().out == "S\n\nT\n"
+    for arguments, why in [
+        (["shop.nothing"], "Known: shop.hello"),
+        (["shop.hello", "--context", "{"], "no JSON"),
+        (["shop.hello", "--context", '{"gone": 1}'], "called off"),
+    ]:
+        with pytest.raises(CommandError, match=why):
+            call_command("preview_notification", *arguments)
+    assert not NotificationDelivery.objects.exists()

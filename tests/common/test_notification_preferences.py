@@ -15,14 +15,15 @@ from django.test import AsyncClient, Client
 from django.urls import include, path
 from fashionistar_common.exceptions import NotAuthenticatedError
 from fashionistar_common.http.ninja import install_problem_handlers
-from fashionistar_common.models import NotificationPreference, PushSubscription
-from fashionistar_common.notifications import Category, Channel, subscriptions
+from fashionistar_common.models import NotificationDelivery, NotificationPreference, PushSubscription
+from fashionistar_common.notifications import Category, Channel, NotificationKind, kinds, subscriptions
 from fashionistar_common.notifications.preferences import (
     Preference,
     channels_switched_on,
     set_preferences,
     unsubscribe_url,
 )
+from fashionistar_common.notifications.rendering import compose
 from fashionistar_common.router import create_router
 from fashionistar_common.testing import assert_problem
 from fashionistar_common.types import Actor, Role
@@ -34,6 +35,7 @@ ENDPOINT = "https://fcm.googleapis.com/fcm/send/abc"
 P256DH = base64.urlsafe_b64encode(b"\x04" + b"k" * 64).decode().rstrip("=")
 AUTH = base64.urlsafe_b64encode(b"a" * 16).decode().rstrip("=")
 BROWSER = {"endpoint": ENDPOINT, "keys": {"p256dh": P256DH, "auth": AUTH}}
+SALT = "fashionistar_common.notifications.unsubscribe"
 OFF = {"category": "updates", "channel": "email", "enabled": False}
 
 
@@ -260,12 +262,11 @@ def test_the_page_has_a_button_and_no_more():
     [
         "x",
         "x:y:z",
-        link.__name__,
-        signing.dumps(["ada", "updates", "email"], salt="another"),
-        signing.dumps(["ada", "spam", "email"], salt="fashionistar_common.notifications.unsubscribe"),
-        signing.dumps("ada", salt="fashionistar_common.notifications.unsubscribe"),
+        signing.Signer(salt="another").sign_object(["ada", "updates", "email"]),
+        signing.Signer(salt=SALT).sign_object(["ada", "spam", "email"]),
+        signing.Signer(salt=SALT).sign_object("ada"),
     ],
-    ids=["word", "like a link", "name", "of another kind", "of no category", "of another form"],
+    ids=["word", "like a link", "of another kind", "of no category", "of another form"],
 )
 def test_a_link_that_we_have_not_made_leads_nowhere(token):
     for method in ("get", "post"):
@@ -278,3 +279,29 @@ def test_there_is_no_link_where_there_is_nothing_to_refuse(settings):
     assert unsubscribe_url("", Category.UPDATES, Channel.EMAIL) == ""
     settings.FASHIONISTAR_COMMON = {}
     assert unsubscribe_url("ada", Category.UPDATES, Channel.EMAIL) == ""
+
+
+def test_mail_that_can_be_refused_says_how(settings, tmp_path, monkeypatch):
+    """The headers, the text and the page all lead to the same switch."""
+    (tmp_path / "news.html").write_text(
+        "{% partialdef subject %}S{% endpartialdef %}{% partialdef text %}T{% endpartialdef %}"
+        "{% partialdef html %}<p>H</p>{% endpartialdef %}"
+    )
+    engine = {"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [tmp_path], "APP_DIRS": True}
+    settings.TEMPLATES = [engine]
+    monkeypatch.delitem(kinds, "shop.news", raising=False)
+    news = NotificationKind(
+        name="shop.news", category=Category.UPDATES, channels=(Channel.EMAIL,), template="news.html", description=""
+    )
+    ada = NotificationDelivery(
+        kind=news.name, key="k", channel="email", user_id="ada", address="ada@example.com", locale="en"
+    )
+    message = compose(ada, kinds.pop("shop.news"))
+    assert message.headers == {
+        "List-Unsubscribe": f"<https://shop.example{link()}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+    assert message.text == f"T\n\n--\nUnsubscribe: https://shop.example{link()}"
+    assert f'<a href="https://shop.example{link()}"' in message.html
+    Client().post(link())
+    assert Channel.EMAIL not in channels_switched_on("ada", Category.UPDATES)

@@ -333,6 +333,16 @@ def test_what_somebody_switched_off_is_not_sent(waiting, category, choice, user_
     assert (only().address == "ada@example.com") is (status == "pending")
 
 
+@pytest.mark.parametrize("browsers", [1, 9])
+def test_the_queries_are_as_many_for_many_addresses_as_for_one(waiting, settings, browsers, django_assert_num_queries):
+    settings.FASHIONISTAR_COMMON = {"NOTIFICATION_PROVIDERS": {channel: {} for channel in Channel.values}}
+    for number in range(browsers):
+        PushSubscription.objects.create(user_id="ada", endpoint_hash=str(number))
+    every = kind(channels=tuple(Channel), category=Category.UPDATES)
+    with transaction.atomic(), django_assert_num_queries(6):  # two are the savepoint's; two ask, one writes, one reads
+        assert notify(every, to=ADA, key="k") == 2 + browsers
+
+
 def test_a_channel_without_a_provider_or_an_address_is_left_out(waiting, settings):
     every = kind(channels=tuple(Channel))
     assert notify(every, to=Recipient(user_id="ada"), key="k") == 0

@@ -12,6 +12,7 @@ class CommonConfig(AppConfig):
 
         from . import checks  # noqa: F401 - registers them
         from .events import readings  # noqa: F401 - registers them
+        from .notifications import readings as notification_readings  # noqa: F401 - registers them
         from .observability.queries import watch
         from .tasks import events, outbox, webhook  # noqa: F401 - what they publish, and who hears it
         from .tasks import readings as task_readings  # noqa: F401 - registers them

@@ -60,7 +60,16 @@ class NotificationDelivery(models.Model):
                 fields=["kind", "key", "channel", "address_hash"], name="notification_once_per_address"
             ),
         ]
-        indexes = [models.Index("user_id", name="notification_of_user", condition=~Q(user_id=""))]
+        indexes = [
+            models.Index("user_id", name="notification_of_user", condition=~Q(user_id="")),
+            models.Index(
+                "channel",
+                "status",
+                "created_at",
+                name="notification_open",
+                condition=Q(status__in=["failed", "pending"]),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.channel} ({self.key})"

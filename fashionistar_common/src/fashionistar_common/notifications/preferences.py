@@ -89,7 +89,7 @@ def unsubscribe_url(user_id: str, category: Category, channel: Channel) -> str:
     """
     if category == Category.TRANSACTIONAL or not user_id or not conf.PUBLIC_URL:
         return ""
-    token = signing.dumps([user_id, category, channel], salt=_SALT)
+    token = signing.Signer(salt=_SALT).sign_object([user_id, category, channel])
     path = reverse("fashionistar_common:unsubscribe", args=[token])
     return f"{conf.PUBLIC_URL.rstrip('/')}{path}"
 
@@ -101,7 +101,7 @@ def read_unsubscribe_token(token: str) -> tuple[str, Category, Channel]:
         NotFoundError: we have not signed it.
     """
     try:
-        user_id, category, channel = signing.loads(token, salt=_SALT)
+        user_id, category, channel = signing.Signer(salt=_SALT).unsign_object(token)
         return user_id, Category(category), Channel(channel)
     except (signing.BadSignature, ValueError, TypeError) as error:
         raise NotFoundError from error
