@@ -125,10 +125,28 @@ def test_no_name_makes_a_header(waiting, breaks):
     assert mail.outbox[0].message()["Bcc"] is None
 
 
-def test_an_address_makes_no_header_either(waiting):
-    notify(kind(), to=Recipient(email="ada@example.com\nBcc: all@example.com"), key="k", context={"name": "Ada"})
+def test_a_subject_keeps_what_belongs_together(waiting):
+    notify(kind(), to=ADA, key="k", context={"name": "👩‍👩‍👧 नमस्ते"})
+    send_notifications()
+    assert mail.outbox[0].subject == "Hello 👩‍👩‍👧 नमस्ते"
+
+
+@pytest.mark.parametrize(
+    ("address", "mask"),
+    [
+        ("ada@example.com\nBcc: all@example.com", "a***@example.com"),
+        ("ada@example.com\0", "a***@example.com\\x00"),
+        ("ada@exam\ud800ple.com", "a***@exam\\ud800ple.com"),
+        ("call me", "***"),
+        ("a@" + "x" * 400 + ".com", "a***@" + "x" * 315),
+    ],
+    ids=["a header", "NUL", "half a pair", "no address", "endless"],
+)
+def test_what_is_no_address_is_noted_and_not_written_to(waiting, address, mask):
+    notify(kind(), to=Recipient(email=address), key="k", context={"name": "Ada"})
     assert send_notifications() == 0
     assert (only().status, only().reason, only().context) == ("failed", "not a valid address", {})
+    assert only().address == mask
 
 
 def test_a_message_is_sent_once_for_a_kind_key_and_address(waiting):

@@ -10,8 +10,10 @@ from django.core.validators import validate_email
 from django.utils.crypto import salted_hmac
 from django.utils.translation import get_supported_language_variant
 
+from ..db import storable
 from ..models import Channel, PushSubscription
 
+_SALT = "fashionistar_common.notifications"
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
@@ -54,7 +56,7 @@ def is_valid(address: str, channel: Channel) -> bool:
                 validate_email(address)
             except ValidationError:
                 return False
-            return len(address) <= 254
+            return len(address) <= 254 and address.isprintable()
         case Channel.SMS:
             return _E164.fullmatch(address) is not None
     return True
@@ -62,7 +64,7 @@ def is_valid(address: str, channel: Channel) -> bool:
 
 def address_hash(address: str) -> str:
     """What stands for an address once it is forgotten. Keyed, so that nobody can try all phone numbers."""
-    return salted_hmac("fashionistar_common.notifications", address.casefold(), algorithm="sha256").hexdigest()
+    return salted_hmac(_SALT, storable(address.casefold()), algorithm="sha256").hexdigest()
 
 
 def masked(address: str, channel: str) -> str:
@@ -70,7 +72,7 @@ def masked(address: str, channel: str) -> str:
     match channel:
         case Channel.EMAIL:
             local, _, domain = address.rpartition("@")
-            return f"{local[:1]}***@{domain}"
+            return f"{local[:1]}***@{domain}" if local else "***"
         case Channel.SMS:
             return f"***{address[-3:]}"
     return address

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ..conf import conf
+from ..db import storable
 from ..models import Channel, NotificationDelivery
 from .addresses import Recipient, address_hash, addresses, is_valid, language, masked
 from .kinds import NotificationKind
@@ -76,4 +77,4 @@ def _rows(kind: NotificationKind, to: Recipient, key: str, context: dict[str, An
 
 def _settle(row: NotificationDelivery, status: Status, reason: str, channel: Channel) -> None:
     row.status, row.reason, row.settled_at = status, reason, timezone.now()
-    row.address, row.context = masked(row.address, channel)[:320], {}
+    row.address, row.context = storable(masked(row.address, channel))[:320], {}

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
+from unicodedata import category
 
 from django.template import Context, TemplateDoesNotExist
 from django.template.loader import select_template
@@ -17,6 +18,8 @@ from .providers import GoneError, Message
 LAYOUT = "fashionistar_common/notifications/layout.html"
 #: The partials that a kind's template must hold for a channel.
 PARTIALS = {Channel.EMAIL: ("subject", "text"), Channel.SMS: ("sms",), Channel.WEBPUSH: ("subject", "push")}
+#: Control characters, separators of lines and of paragraphs.
+_BREAKS = {"Cc", "Zl", "Zp"}
 
 
 def compose(delivery: NotificationDelivery, kind: NotificationKind) -> Message | None:
@@ -90,7 +93,7 @@ def render(template: str, partial: str, context: Mapping[str, Any], locale: str,
 
 def one_line(text: str) -> str:
     """The text without line breaks and other control characters: a subject ends where the template ends."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return " ".join("".join(" " if category(character) in _BREAKS else character for character in text).split())
 
 
 def _localized(template: str, locale: str) -> Iterator[str]:
