@@ -3,9 +3,11 @@
 import os
 
 from django.core.wsgi import get_wsgi_application
+from fashionistar_common.events import event_bus
 from fashionistar_common.observability.tracing import configure_tracing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 configure_tracing()
 application = get_wsgi_application()
+event_bus.verify()  # an unknown event or a field of another type is an error now, not when it happens

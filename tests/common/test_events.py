@@ -12,7 +12,6 @@ from django.utils import timezone
 from fashionistar_common import context
 from fashionistar_common.conf import conf
 from fashionistar_common.events import Event, EventBus, OutsideTransactionError, event_bus, relay
-from fashionistar_common.events.event import catalogue
 from fashionistar_common.models import EventDelivery, IdempotencyRecord, OutboxEvent
 from fashionistar_common.testing import deliver_events, published
 
@@ -241,29 +240,6 @@ def test_a_handler_takes_one_annotated_dataclass(bus):
 
         @bus.subscribe("tests.coat_brushed", version=1)
         def see(event: dict) -> None: ...
-
-
-@dataclass(frozen=True)
-class Drifted:
-    strokes: str
-
-
-def test_a_subscription_that_cannot_work_is_named_by_the_check(bus, monkeypatch):
-    monkeypatch.setitem(catalogue, ("common.coat_brushed", 1), CoatBrushed)  # as if common, which is here, published it
-
-    @bus.subscribe("common.coat_ironed", version=1)
-    def unknown(event: CoatSeen) -> None: ...
-
-    @bus.subscribe("common.coat_brushed", version=1)
-    def drifted(event: Drifted) -> None: ...
-
-    @bus.subscribe("tailoring.hem_cut", version=1)
-    def not_installed(event: CoatSeen) -> None: ...
-
-    problems = bus.problems()
-    assert len(problems) == 2
-    assert "common.coat_ironed v1, which nobody publishes" in problems[0]
-    assert problems[1].endswith("drifted reads strokes of common.coat_brushed v1 as str, but it is int.")
 
 
 def test_idle_relays_look_into_the_outbox_by_index(django_assert_max_num_queries):

@@ -78,6 +78,10 @@ class CommonSettings(AppSettings):
     RELAY_GRACE: float = 20.0
     #: The alias in DATABASES on which relays LISTEN, if the outbox's own leads through a pooler such as PgBouncer.
     RELAY_LISTEN_ALIAS: str = ""
+    #: Days after which `purge_events` deletes an event that every subscriber has had.
+    EVENT_RETENTION_DAYS: int = 30
+    #: Days after which `purge_events` retires a subscriber that no relay knows any more.
+    EVENT_SUBSCRIPTION_DAYS: int = 14
 
     # Tasks --------------------------------------------------------------------------------------------------------
 

@@ -8,9 +8,9 @@ from django.utils.module_loading import import_string
 from pydantic import TypeAdapter, ValidationError
 
 from ..conf import AppSettings, conf
-from . import guards, middleware, notifications, outgoing, tasks
+from . import events, guards, middleware, notifications, outgoing, tasks
 
-__all__ = ["check_app_settings", "check_common", "guards", "middleware", "notifications", "outgoing", "tasks"]
+__all__ = ["check_app_settings", "check_common", "events", "guards", "middleware", "notifications", "outgoing", "tasks"]
 
 
 def check_app_settings(app_settings: AppSettings, *, prefix: str) -> list[CheckMessage]:
@@ -39,13 +39,10 @@ def check_app_settings(app_settings: AppSettings, *, prefix: str) -> list[CheckM
 
 @register()
 def check_common(**kwargs: Any) -> list[CheckMessage]:
-    from ..events import event_bus
-
     messages = check_app_settings(conf, prefix="fashionistar_common")
     if conf.AUTHENTICATOR:
         try:
             import_string(conf.AUTHENTICATOR)
         except ImportError as error:
             messages.append(Error(f"FASHIONISTAR_COMMON['AUTHENTICATOR']: {error}", id="fashionistar_common.E003"))
-    messages += [Error(problem, id="fashionistar_common.E004") for problem in event_bus.problems()]
     return messages

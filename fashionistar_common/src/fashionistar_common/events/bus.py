@@ -15,7 +15,7 @@ from django.utils.module_loading import autodiscover_modules
 
 from ..conf import conf
 from ..context import carrier, request_id
-from .event import Event, OutsideTransactionError, catalogue
+from .event import Event, OutsideTransactionError, catalogue, is_json_type
 from .wake import wake_relays_on_commit
 
 type Handler = Callable[[Any], None] | Callable[[Any], Coroutine[Any, Any, None]]
@@ -149,7 +149,13 @@ class EventBus:
     def problems(self) -> list[str]:
         """What does not fit between the installed producers and consumers, a sentence each."""
         autodiscover_modules("events", "handlers")
-        found = []
+        found = [
+            f"{field.name} of {name} v{version} is {_type_name(hint)}, which is no JSON."
+            for (name, version), event in catalogue.items()
+            if _is_published_here(name)
+            for field in dataclasses.fields(event)
+            if not is_json_type(hint := get_type_hints(event)[field.name])
+        ]
         for (name, version), by_subscriber in self._subscriptions.items():
             if not _is_published_here(name):
                 continue  # the handler waits in vain, which is fine

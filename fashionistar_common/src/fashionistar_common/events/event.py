@@ -1,9 +1,13 @@
 """What an event is."""
 
+import builtins
+import dataclasses
 import math
+import types
+import typing
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 from ..db.text import storable
 from ..exceptions import FashionistarError
@@ -78,4 +82,21 @@ def is_json(value: object) -> bool:
             return all(map(is_json, value))
         case dict():
             return all(isinstance(key, str) and is_json(key) and is_json(item) for key, item in value.items())
+    return False
+
+
+def is_json_type(hint: Any) -> bool:
+    """Whether every value of this type is JSON: of plain types, containers of such, and dataclasses of such."""
+    arguments = get_args(hint)
+    match get_origin(hint) or hint:
+        case typing.Literal:
+            return all(map(is_json, arguments))
+        case typing.Union | types.UnionType | builtins.list | builtins.dict:
+            return all(map(is_json_type, arguments))
+        case typing.Any:
+            return True
+        case type() as kind if issubclass(kind, str | int | float | types.NoneType):
+            return True
+        case kind if dataclasses.is_dataclass(kind) or typing.is_typeddict(kind):
+            return all(map(is_json_type, get_type_hints(kind).values()))
     return False
