@@ -41,3 +41,9 @@ def purge_idempotency_records() -> None:
 def purge_rate_limits() -> None:
     """Delete the counts of callers who may do everything again."""
     call_command("purge_rate_limits", verbosity=0)
+
+
+@task(schedule="7 4 * * *", max_attempts=3)
+def purge_events() -> None:
+    """Delete delivered events after EVENT_RETENTION_DAYS, and retire subscribers that no relay knows any more."""
+    call_command("purge_events", verbosity=0)

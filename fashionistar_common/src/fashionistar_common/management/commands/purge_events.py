@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 
 class Command(BaseCommand):
-    help = "Delete delivered events after EVENT_RETENTION_DAYS and retire subscribers that are gone. For cron, daily."
+    help = "Delete delivered events after EVENT_RETENTION_DAYS and retire subscribers that are gone. A nightly task does too."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dead", action="store_true", help="Also events of which a delivery is dead.")
