@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 
 class Command(BaseCommand):
-    help = "Delete delivered events after EVENT_RETENTION_DAYS and retire subscribers that are gone. A nightly task does too."
+    help = "Delete delivered events after EVENT_RETENTION_DAYS; retire subscribers that are gone. Also a nightly task."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dead", action="store_true", help="Also events of which a delivery is dead.")
