@@ -117,6 +117,19 @@ def test_a_handler_that_breaks_the_transaction_is_undone_and_stops_nobody(bus, b
     assert "Error" in delivery.last_error or "Exit" in delivery.last_error or "Cancel" in delivery.last_error
 
 
+def test_what_fails_after_the_commit_of_a_delivery_is_logged_and_not_repeated(bus, caplog):
+    @bus.subscribe("tests.lamp_lit", version=1)
+    def handle(event: LampSeen) -> None:
+        note()
+        transaction.on_commit(lambda: 1 / 0)
+
+    light("lamp")
+    assert deliver_events() == 1
+    assert EventDelivery.objects.get().status == "delivered"
+    assert IdempotencyRecord.objects.count() == 1
+    assert "failed after its event was delivered" in caplog.text
+
+
 def test_who_may_only_look_at_deliveries_may_not_repeat_them(bus):
     @bus.subscribe("tests.lamp_lit", version=1)
     def handle(event: LampSeen) -> None:

@@ -251,6 +251,92 @@ def test_a_transaction_wakes_the_relays_once_and_a_rolled_back_one_never(bus):
         listener.stop()
 
 
+@pytest.mark.postgresql
+def test_a_listener_that_loses_its_connection_listens_again(monkeypatch):
+    monkeypatch.setattr(wake, "RECONNECT_SECONDS", 0.1)
+    heard = threading.Semaphore(0)
+    listener = wake.Listener("default", heard.release)
+    try:
+        assert heard.acquire(timeout=10)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN %'")
+            assert (True,) in cursor.fetchall()
+        assert heard.acquire(timeout=10)  # once it is there again, for what came meanwhile
+        boil()
+        assert heard.acquire(timeout=10)
+    finally:
+        listener.stop()
+
+
+@pytest.mark.postgresql
+def test_a_listener_that_does_not_hear_itself_says_so_and_leaves_the_relay_to_its_own_eyes(bus, monkeypatch, caplog):
+    """As behind a pooler in transaction mode, which takes a LISTEN and delivers nothing."""
+    monkeypatch.setattr(wake, "_notify", lambda alias, text="": None)
+    monkeypatch.setattr(wake, "PROOF_SECONDS", 0.1)
+
+    @bus.subscribe("tests.kettle_boiled", version=1)
+    def see(event: KettleSeen) -> None:
+        note(event.kettle)
+
+    with running(bus):
+        wait_until(lambda: "set RELAY_LISTEN_ALIAS" in caplog.text)
+        boil()
+        wait_until(lambda: effects() == 1)
+
+
+@pytest.mark.postgresql
+def test_what_a_stopping_relay_has_claimed_and_not_begun_is_free_for_the_others(bus):
+    begun, let_go = threading.Event(), threading.Event()
+
+    @bus.subscribe("tests.kettle_boiled", version=1)
+    def see(event: KettleSeen) -> None:
+        begun.set()
+        let_go.wait(30)
+        note(event.kettle)
+
+    for number in range(5):
+        boil(f"kettle {number}")
+    with running(bus) as here:
+        assert begun.wait(20)
+        here.stop()
+        let_go.set()
+    rows = list(EventDelivery.objects.order_by("event").values_list("status", "attempts"))
+    assert rows == [("delivered", 1), *[("pending", 0)] * 4]
+    assert relay.relay() == 4
+
+
+@pytest.mark.postgresql
+def test_a_handler_that_outlasts_the_grace_is_undone_and_tried_again(bus, common):
+    common(RELAY_GRACE=0.1, RELAY_HANDLER_TIME_LIMIT=0.3)
+    begun, let_go = threading.Event(), threading.Event()
+
+    @bus.subscribe("tests.kettle_boiled", version=1)
+    def see(event: KettleSeen) -> None:
+        note(event.kettle)
+        begun.set()
+        let_go.wait(30)
+
+    boil()
+    here = RunningRelay(bus)
+    threading.Thread(target=lambda: begun.wait(20) and here.stop()).start()
+    (unfinished,) = here.run()
+    assert unfinished.endswith("see")
+    wait_until(lambda: open_transactions() == 0)  # PostgreSQL ends it
+    let_go.set()
+    wait_until(lambda: "lane of" not in str([thread.name for thread in threading.enumerate()]))
+    assert effects() == 0
+    assert EventDelivery.objects.get().status == "pending"
+
+
+def open_transactions():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+        )
+        return cursor.fetchone()[0]
+
+
 @pytest.fixture
 def signals():
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

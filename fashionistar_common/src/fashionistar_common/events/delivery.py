@@ -204,11 +204,14 @@ def _note_failure(delivery: Claimed, error: BaseException) -> None:
     facts = {"event": str(delivery.event), "subscriber": delivery.subscriber, "attempt": delivery.attempts}
     row = _row(delivery)
     if delivery.attempts >= conf.RELAY_MAX_ATTEMPTS:
-        row.update(status=DEAD, last_error=text)
-        logger.error("event delivery is dead", extra=facts, exc_info=error)
+        noted, level, message = row.update(status=DEAD, last_error=text), logging.ERROR, "event delivery is dead"
     else:
-        row.update(last_error=text, next_attempt_at=timezone.now() + backoff(delivery.attempts, base=RETRY_BASE))
-        logger.warning("event delivery failed, will be tried again", extra=facts, exc_info=error)
+        again = timezone.now() + backoff(delivery.attempts, base=RETRY_BASE)
+        noted, level = row.update(last_error=text, next_attempt_at=again), logging.WARNING
+        message = "event delivery failed, will be tried again"
+    if not noted:  # an after-commit hook of the handler, or a thread that had hung
+        level, message = logging.ERROR, "something failed after its event was delivered or taken over"
+    logger.log(level, message, extra=facts, exc_info=error)
 
 
 def _bury(delivery: Claimed) -> None:

@@ -15,6 +15,11 @@ __all__ = ["due_subscribers", "event_bus", "fan_out", "register", "relay"]
 NEW = """
     SELECT id {no_wait} FROM fashionistar_common_outboxevent WHERE fanned_out_at IS NULL ORDER BY id LIMIT 200 {lock}
 """
+# A crash of the database may undo it: then it is done again. A relay that freezes in the middle, with the locks that
+# the others wait for, loses its connection.
+NO_WAIT = (
+    ", set_config('synchronous_commit', 'off', true), set_config('idle_in_transaction_session_timeout', '10s', true)"
+)
 DELIVER = """
     INSERT INTO fashionistar_common_eventdelivery
         (event_id, subscriber, stream, status, attempts, next_attempt_at, last_error)
@@ -63,8 +68,7 @@ def fan_out() -> FannedOut:
     connection = connections[outbox_alias()]
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
-    # A crash of the database may undo it: then it is done again.
-    no_wait = ", set_config('synchronous_commit', 'off', true)" if connection.vendor == "postgresql" else ""
+    no_wait = NO_WAIT if connection.vendor == "postgresql" else ""
     with transaction.atomic(connection.alias), connection.cursor() as cursor:
         cursor.execute(NEW.format(lock=lock, no_wait=no_wait))
         events = [pk for pk, *_ in cursor.fetchall()]
