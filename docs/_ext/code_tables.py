@@ -8,6 +8,7 @@ import dataclasses
 import importlib
 import inspect
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -79,27 +80,42 @@ def _default(value: object) -> str:
 
 
 def events() -> str:
-    """Return every event of the five apps: fields with their types, the order of delivery, and who listens here."""
-    parts = []
-    for (name, version), event in sorted(catalogue.items()):
-        if event.__module__.partition(".")[0] not in {f"fashionistar_{app}" for app in APPS}:
-            continue
-        listeners = ", ".join(f"`{name}`" for name in sorted(event_bus.subscriptions(name, version))) or "nobody"
+    """Return every event of the five apps: a list of all, then each with its fields, its order and who listens here."""
+    ours = {
+        (name, version): event
+        for (name, version), event in sorted(catalogue.items())
+        if event.__module__.partition(".")[0] in {f"fashionistar_{app}" for app in APPS}
+    }
+    rows = [
+        (f"[{name}](#{name.replace('.', '')})", str(version), first_line(event), str(len(_listeners(name, version))))
+        for (name, version), event in ours.items()
+    ]
+    parts = ["## All of them", "", table(("Event", "Version", "Says", "Subscribers in the sandbox"), rows), ""]
+    for (name, version), event in ours.items():
+        listeners = ", ".join(f"`{name}`" for name in _listeners(name, version)) or "nobody"
         parts += [
             f"## {name}",
             "",
             f"Version {version}, `{event.__module__}.{event.__name__}`. {first_line(event)}",
             "",
         ]
-        parts += [table(("Field", "Type"), _fields_of(event)), ""]
+        parts += [table(("Field", "Type", "Meaning"), _fields_of(event)), ""]
         parts += [f"Delivered in order per `{event.aggregate}`. In the sandbox it is heard by: {listeners}.", ""]
     return "\n".join(parts)
 
 
-def _fields_of(event: type[Event]) -> Iterator[tuple[str, str]]:
+def _listeners(name: str, version: int) -> list[str]:
+    return sorted(event_bus.subscriptions(name, version))
+
+
+def _fields_of(event: type[Event]) -> Iterator[tuple[str, str, str]]:
+    """Name, type and what the docstring says under `Attributes:`."""
     hints = get_type_hints(event)
+    _, _, attributes = (inspect.getdoc(event) or "").partition("Attributes:\n")
+    meanings = dict(re.findall(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", attributes, flags=re.MULTILINE))
     for field in dataclasses.fields(event):
-        yield f"`{field.name}`", f"`{_type_name(hints[field.name])}`"
+        meaning = " ".join(meanings.get(field.name, "").split())
+        yield f"`{field.name}`", f"`{_type_name(hints[field.name])}`", meaning
 
 
 def errors() -> str:

@@ -13,6 +13,7 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection, connections, transaction
 from fashionistar_common.events import Event, EventBus, delivery, event_bus, relay, wake
+from fashionistar_common.events.lanes import Lanes
 from fashionistar_common.events.running import RunningRelay
 from fashionistar_common.models import EventDelivery, EventSubscription, IdempotencyRecord
 
@@ -296,10 +297,14 @@ def test_what_a_stopping_relay_has_claimed_and_not_begun_is_free_for_the_others(
 
     for number in range(5):
         boil(f"kettle {number}")
-    with running(bus) as here:
-        assert begun.wait(20)
-        here.stop()
-        let_go.set()
+    relay.register(bus)
+    relay.fan_out()
+    lanes = Lanes(bus)
+    lanes.wake(bus.subscribers())
+    assert begun.wait(20)
+    (lane,) = lanes._lanes.values()
+    threading.Thread(target=lambda: lane._ended.wait(20) and let_go.set()).start()
+    assert lanes.stop(grace=20) == []
     rows = list(EventDelivery.objects.order_by("event").values_list("status", "attempts"))
     assert rows == [("delivered", 1), *[("pending", 0)] * 4]
     assert relay.relay() == 4
