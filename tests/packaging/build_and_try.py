@@ -102,6 +102,12 @@ class Trial:
             for path in ("/api/v1/schema", "/api/v2/openapi.json"):
                 if not (paths := call("GET", path)["paths"]):
                     raise UnexpectedAnswerError(f"{path} describes {paths}")
+        for command in getattr(journey, "AFTERWARDS", []):
+            self.django(*command, environment=environment)
+        mails = sorted((self.project / "mail").glob("*.eml"))
+        if len(mails) != getattr(journey, "RECEIPTS", len(mails)):
+            raise PackagingError(f"{self.name}: {len(mails)} mails were written, not {journey.RECEIPTS}.")
+        shutil.rmtree(self.project / "mail", ignore_errors=True)
 
     @contextmanager
     def serving(self, server: list[str], environment: Mapping[str, str]) -> Iterator[Caller]:

@@ -7,7 +7,7 @@ from fashionistar_common.money import Money
 from fashionistar_common.types import Role
 from ninja import NinjaAPI, Schema
 from ninja.responses import Status
-from views import book_ride, fare_to
+from rides.services import book_ride, fare_to
 
 api = NinjaAPI(title="Common only, v2", version="2.0.0", auth=Bearer(Role.CLIENT))
 install_problem_handlers(api)

@@ -2,6 +2,10 @@
 
 BOTH = ("/api/v1", "/api/v2")
 
+# Afterwards: what was booked is told, a receipt is written for each ride, and the audit log holds.
+AFTERWARDS = [("relay_events", "--once"), ("verify_audit",)]
+RECEIPTS = 2
+
 
 def journey(call):
     """A fare is read, a ride is booked once however often it is asked for, and mistakes are problems."""

@@ -1,7 +1,10 @@
-"""The smallest project around fashionistar_common: two routes of its own, everything else from the package."""
+"""The smallest project around fashionistar_common: one app of its own, everything else from the package."""
 
 import os
 from pathlib import Path
+from typing import Any
+
+import django
 
 SECRET_KEY = "only-for-this-example-0123456789-abcdefghijklmnop"
 ALLOWED_HOSTS = ["127.0.0.1"]
@@ -11,6 +14,7 @@ USE_TZ = True
 
 INSTALLED_APPS = [
     "fashionistar_common",
+    "rides",
     "django.contrib.contenttypes",
     "django.contrib.auth",
 ]
@@ -41,4 +45,11 @@ REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
 SPECTACULAR_SETTINGS = {"TITLE": "Common only, v1", "VERSION": "1.0.0"}
 
 # Any `(token) -> Actor` will do; fashionistar_auth brings one with accounts behind it.
-FASHIONISTAR_COMMON = {"AUTHENTICATOR": "tokens.authenticate"}
+FASHIONISTAR_COMMON: dict[str, Any] = {"AUTHENTICATOR": "tokens.authenticate"}
+
+# Every message becomes a file.
+FASHIONISTAR_COMMON["MAIL_DIRECTORY"] = os.environ.get("MAIL_DIRECTORY", str(Path(__file__).with_name("mail")))
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": "fashionistar_common.mail.DirectoryEmailBackend"}}
+else:
+    EMAIL_BACKEND = "fashionistar_common.mail.DirectoryEmailBackend"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import django
 from settings import *  # noqa: F403 - a settings module is its base, changed
-from settings import FASHIONISTAR_COMMON, INSTALLED_APPS, MIDDLEWARE, TASKS, TEMPLATES
+from settings import INSTALLED_APPS, MIDDLEWARE, TASKS, TEMPLATES
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 
@@ -40,7 +40,6 @@ TEMPLATES = [
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 TASKS = {"default": {**TASKS["default"], "BACKEND": "django_tasks_db.DatabaseBackend"}}
-FASHIONISTAR_COMMON = {**FASHIONISTAR_COMMON}
 
 if "PGDATABASE" in os.environ:
     DATABASES = {
@@ -64,6 +63,8 @@ else:
 
 if django.VERSION >= (6, 1):
     MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 if "REDIS_URL" in os.environ:

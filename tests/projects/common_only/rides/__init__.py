@@ -1,0 +1,1 @@
+"""Rides: an app of somebody else's, built on fashionistar_common alone."""
