@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+import django
+from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
@@ -72,6 +74,8 @@ def _public_url() -> Iterator[CheckMessage]:
 
 
 def _queue() -> Iterator[CheckMessage]:
+    if django.VERSION >= (6, 1) and not hasattr(settings, "MAILERS"):
+        return  # Django warns of its older settings whoever reads them, and reads them itself where mail is sent
     try:
         mail_connection()
     except (ImproperlyConfigured, ImportError) as error:
