@@ -129,7 +129,8 @@ def test_nothing_is_left_unfinished() -> None:
 
 def test_tests_are_no_packages() -> None:
     """In importlib mode, with `__init__.py`, pytest runs one of two equally named files twice and the other never."""
-    assert [str(path) for path in (ROOT / "tests").rglob("__init__.py")] == []
+    found = [path for path in (ROOT / "tests").rglob("__init__.py") if "projects" not in path.parts]
+    assert found == []  # the apps of the small projects are packages, and hold no tests
 
 
 def test_what_happens_is_said_by_events_not_by_django_signals() -> None:

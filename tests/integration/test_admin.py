@@ -10,11 +10,19 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from fashionistar_auth.models import User
 from fashionistar_auth.services import login, refresh, register_user
 from fashionistar_auth.testing import PASSWORD, make_user
 from fashionistar_catalog.testing import make_category, make_product
-from fashionistar_common.models import IdempotencyRecord, NotificationPreference, PushSubscription
+from fashionistar_common.models import (
+    DeadTask,
+    IdempotencyRecord,
+    NotificationPreference,
+    PeriodicTask,
+    PushSubscription,
+    TaskKey,
+)
 from fashionistar_common.testing import deliver_events
 from fashionistar_common.types import Actor, Role
 from fashionistar_orders.testing import make_cart, make_order
@@ -47,6 +55,9 @@ def fill(number: int) -> None:
     IdempotencyRecord.objects.create(scope="x", key=str(number), fingerprint="")
     NotificationPreference.objects.create(user_id=customer, category="updates", channel="email", enabled=False)
     PushSubscription.objects.create(user_id=customer, endpoint_hash=customer)
+    DeadTask.objects.create(task_id=str(number), task="shop.tasks.iron", backend="default", attempts=1, queue_name="x")
+    PeriodicTask.objects.create(task=f"shop.tasks.iron_{number}", schedule="0 0 * * *", next_run_at=timezone.now())
+    TaskKey.objects.create(task="shop.tasks.iron", key=str(number), backend="default")
     Group.objects.create(name=str(number))
 
 
