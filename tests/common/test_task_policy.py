@@ -146,6 +146,10 @@ def test_an_attempt_that_its_worker_cancels_is_left_to_the_worker():
     assert DBTaskResult.objects.count() == 0
 
 
+ENDLESS = []
+ENDLESS.append(ENDLESS)
+
+
 class Colour(StrEnum):
     RED = "red"
 
@@ -176,6 +180,7 @@ def test_what_json_keeps_arrives_unchanged(good):
         (float("nan"), "is nan"),
         ("a\0b", "characters"),
         ({"\ud800": 1}, "characters"),
+        (ENDLESS, "nested too deeply"),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -256,6 +261,19 @@ def test_what_the_settings_lack_is_told_by_a_check_and_not_by_a_crash(monkeypatc
         made.enqueue("linen", "cotton")
     made.using(queue_name="default").func("linen", "cotton")
     assert seen == [("linen", "cotton")]
+
+
+def test_a_policy_that_names_no_error_still_has_the_task_tried_again(monkeypatch, caplog):
+    monkeypatch.setattr(policy, "registry", {})
+    monkeypatch.setattr(policy, "import_string", import_string)
+    made = task(give_up_on=("nowhere.NoError",))(fold.func.__wrapped__)
+    assert made.is_worth_another(CreasedError())
+    assert "is not there" in caplog.text
+
+
+def test_a_webhook_that_is_no_http_address_is_told_by_a_check(settings):
+    settings.FASHIONISTAR_COMMON = {"TASK_FAILURE_WEBHOOK": "file:///etc/passwd"}
+    assert [message.id for message in check_tasks()] == ["fashionistar_common.E023"]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,11 @@ def check_arguments(task: str, signature: inspect.Signature, args: tuple[Any, ..
         variable = signature.parameters[name].kind
         if variable is inspect.Parameter.VAR_POSITIONAL:
             value = list(value)  # noqa: PLW2901 - bind() collects them in a tuple of its own
-        if reason := _complaint(value):
+        try:
+            reason = _complaint(value)
+        except RecursionError:
+            reason = "is nested too deeply"
+        if reason:
             raise TaskArgumentError(argument=name, task=task, reason=reason)
 
 

@@ -29,11 +29,11 @@ def requeue_lost_tasks() -> int:
             try:
                 task = result.task
                 limits = task if isinstance(task, RetryingTask) else as_retrying(task)
+                if result.started_at <= now - timedelta(seconds=limits.lost_after):
+                    with transaction.atomic():
+                        requeued += _put_back(result, limits)
             except Exception:  # its function, queue or backend is no longer there; the others are none the worse
-                logger.exception("task cannot be loaded", extra={"task": result.task_path})
-                continue
-            if result.started_at <= now - timedelta(seconds=limits.lost_after):
-                requeued += _put_back(result, limits)
+                logger.exception("lost task cannot be put back", extra={"task": result.task_path})
     return requeued
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.tasks import Task, TaskContext, TaskResult, task_backends
 from django.tasks.exceptions import InvalidTask, InvalidTaskBackend
+from django.utils.inspect import signature
 from django.utils.module_loading import import_string
 
 from ..conf import conf
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     _Task = Task[..., Any]
 else:
     _Task = Task  # generic in the type stubs only
+
+logger = logging.getLogger(__name__)
 
 #: Exception classes, or dotted paths of such: a task need not import what only its services raise.
 type Errors = tuple[type[BaseException] | str, ...]
@@ -123,12 +127,18 @@ class RetryingTask(_Task):
 
 @functools.cache
 def _classes(errors: Errors) -> tuple[type[BaseException], ...]:
-    return tuple(import_string(error) if isinstance(error, str) else error for error in errors)
+    found = []
+    for error in errors:
+        try:
+            found.append(import_string(error) if isinstance(error, str) else error)
+        except ImportError:  # `check` has said so; a failed attempt must not fail at this as well
+            logger.exception("an error that a task's policy names is not there")
+    return tuple(found)
 
 
 #: By the name of its first parameter Django knows what wants the context.
 WITH_CONTEXT = inspect.signature(lambda context, *args, **kwargs: None)
-_signature = functools.lru_cache(maxsize=None)(inspect.signature)
+_signature = functools.cache(signature)  # of Django: it does not evaluate annotations
 
 
 class MisplacedTask(RetryingTask):
@@ -219,8 +229,9 @@ def problems() -> list[str]:
     for path, made in sorted(registry.items()):
         if missing := _missing(made.backend, made.queue_name):
             found.append(f"The task {path} has nowhere to go: {missing}.")
-        try:
-            _classes(made.retry_on + made.give_up_on)
-        except ImportError as error:
-            found.append(f"The task {path} names an error that is not there: {error}.")
+        for name in (error for error in made.retry_on + made.give_up_on if isinstance(error, str)):
+            try:
+                import_string(name)
+            except ImportError as error:
+                found.append(f"The task {path} names an error that is not there: {error}.")
     return found

@@ -39,8 +39,12 @@ def report_task_on_task_died(event: DeadLetter) -> None:
     request = urllib.request.Request(  # noqa: S310 - the project's own setting, and checked to be HTTP
         conf.TASK_FAILURE_WEBHOOK, data=body, method="POST", headers=_headers(event, body)
     )
-    with _opener.open(request, timeout=SECONDS):
-        pass
+    try:
+        with _opener.open(request, timeout=SECONDS):
+            pass
+    except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
+        raise
 
 
 def _headers(event: DeadLetter, body: bytes) -> dict[str, str]:
