@@ -12,6 +12,7 @@ from django.utils import timezone
 from fashionistar_common.checks.notifications import check_notifications
 from fashionistar_common.models import NotificationDelivery
 from fashionistar_common.notifications import Category, Channel, NotificationKind, kinds, readings, sending
+from fashionistar_common.production import messages as items
 
 EMAIL = "fashionistar_common.notifications.providers.email.EmailProvider"
 QUEUE = "fashionistar_common.mail.QueuedEmailBackend"
@@ -186,3 +187,30 @@ def test_a_message_can_be_seen_before_it_is_sent(capsys):
         with pytest.raises(CommandError, match=why):
             call_command("preview_notification", *arguments)
     assert not NotificationDelivery.objects.exists()
+
+
+def test_a_site_whose_messages_go_to_a_log_is_not_fit(settings):
+    assert items.messages_carried().status == "pass"
+    log = "fashionistar_common.notifications.providers.log.LogProvider"
+    settings.FASHIONISTAR_COMMON = {"NOTIFICATION_PROVIDERS": {"email": {"BACKEND": EMAIL}, "sms": {"BACKEND": log}}}
+    assert (items.messages_carried().status, items.messages_carried().reason) == (
+        "fail",
+        "what goes by sms is only logged",
+    )
+
+
+def test_a_site_whose_mail_cannot_be_refused_is_not_fit(settings):
+    assert items.messages_refusable().status == "not applicable"
+    kind(category=Category.UPDATES)
+    settings.FASHIONISTAR_COMMON = {"PUBLIC_URL": "http://shop.example"}
+    assert items.messages_refusable().status == "fail"
+    settings.FASHIONISTAR_COMMON = {"PUBLIC_URL": "https://shop.example"}
+    assert items.messages_refusable().status == "pass"
+
+
+@pytest.mark.django_db
+def test_a_site_whose_messages_wait_is_not_fit():
+    row = NotificationDelivery.objects.create(key="k", channel="email")
+    assert items.messages_leave().status == "pass"
+    NotificationDelivery.objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(minutes=16))
+    assert items.messages_leave().reason == "1 have waited for more than 15 minutes"

@@ -11,7 +11,7 @@ An app's own items are functions in its `production.py`, which is found by its n
 An item looks and never changes anything. On PostgreSQL its transaction is read-only.
 """
 
-from . import flow, site, stores
+from . import flow, messages, site, stores
 from .registry import Item, Result, Status, failed, items, not_applicable, passed, production_item, run
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "failed",
     "flow",
     "items",
+    "messages",
     "not_applicable",
     "passed",
     "production_item",
