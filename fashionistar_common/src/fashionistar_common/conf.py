@@ -137,6 +137,12 @@ class CommonSettings(AppSettings):
     SOFT_DELETE_DAYS: int = 90
     #: How many threads `gather()` may use in this process.
     GATHER_THREADS: int = 8
+    #: How many threads `in_thread()` may use in this process; 0: it stays in the thread of the request.
+    IN_THREAD_THREADS: int = 8
+    #: Connections of the pool that `gather()` and `in_thread()` leave to everything else.
+    POOL_RESERVE: int = 2
+    #: The database role, with BYPASSRLS, as which `all_tenants()` runs; empty: it is refused.
+    TENANT_BYPASS_ROLE: str = ""
 
     # What is seen of it ---------------------------------------------------------------------------------------------
 

@@ -8,9 +8,19 @@ from django.utils.module_loading import import_string
 from pydantic import TypeAdapter, ValidationError
 
 from ..conf import AppSettings, conf
-from . import events, guards, middleware, notifications, outgoing, tasks
+from . import data, events, guards, middleware, notifications, outgoing, tasks
 
-__all__ = ["check_app_settings", "check_common", "events", "guards", "middleware", "notifications", "outgoing", "tasks"]
+__all__ = [
+    "check_app_settings",
+    "check_common",
+    "data",
+    "events",
+    "guards",
+    "middleware",
+    "notifications",
+    "outgoing",
+    "tasks",
+]
 
 
 def check_app_settings(app_settings: AppSettings, *, prefix: str) -> list[CheckMessage]:
