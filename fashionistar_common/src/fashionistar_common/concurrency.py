@@ -99,7 +99,7 @@ def _start(executor: ThreadPoolExecutor, work: _Work[Any]) -> asyncio.Future[Any
 
 
 def _in_memory() -> bool:
-    return connection.vendor == "sqlite" and connection.is_in_memory_db()  # type: ignore[attr-defined, no-any-return]
+    return connection.vendor == "sqlite" and connection.is_in_memory_db()  # type: ignore[attr-defined]
 
 
 def _one_by_one(reads: tuple[Callable[[], Any], ...]) -> list[Any] | None:

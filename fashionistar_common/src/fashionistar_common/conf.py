@@ -141,6 +141,14 @@ class CommonSettings(AppSettings):
     IN_THREAD_THREADS: int = 8
     #: Connections of the pool that `gather()` and `in_thread()` leave to everything else.
     POOL_RESERVE: int = 2
+    #: Aliases in DATABASES of streaming replicas of the default one, for `db.replicas`.
+    REPLICAS: list[str] = []
+    #: Seconds that a replica may lag behind before it is left alone.
+    REPLICA_MAX_LAG: float = 2.0
+    #: Seconds between two looks at a replica.
+    REPLICA_CHECK_INTERVAL: float = 0.5
+    #: Seconds after a write for which its author reads from the primary.
+    REPLICA_STICKY_SECONDS: float = 5.0
     #: The database role, with BYPASSRLS, as which `all_tenants()` runs; empty: it is refused.
     TENANT_BYPASS_ROLE: str = ""
 

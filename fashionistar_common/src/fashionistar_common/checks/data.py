@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - its name in Django
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
@@ -37,6 +38,44 @@ def check_threads(**kwargs: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register()
+def check_replicas(**kwargs: Any) -> list[CheckMessage]:
+    """E061: an alias is no replica. E062: a write is forgotten before a replica shows it. W063: nobody reads them."""
+    aliases = conf.REPLICAS if isinstance(conf.REPLICAS, list) else []
+    messages: list[CheckMessage] = [
+        Error(
+            f"FASHIONISTAR_COMMON['REPLICAS'] names {alias!r}, which is not a PostgreSQL database beside the default.",
+            id="fashionistar_common.E061",
+        )
+        for alias in aliases
+        if alias == DEFAULT_DB_ALIAS or alias not in connections.settings or connections[alias].vendor != "postgresql"
+    ]
+    # A look is good for twice the interval, may have found a replica as old as allowed, and does not see the last
+    # moment's commits where synchronous_commit is off.
+    slowest = conf.REPLICA_MAX_LAG + 2 * conf.REPLICA_CHECK_INTERVAL + 1
+    if aliases and slowest > conf.REPLICA_STICKY_SECONDS:
+        messages.append(
+            Error(
+                f"REPLICA_STICKY_SECONDS is less than a replica may lag unnoticed, which is {slowest:g}.",
+                hint="It is at least REPLICA_MAX_LAG, twice REPLICA_CHECK_INTERVAL and a second.",
+                id="fashionistar_common.E062",
+            )
+        )
+    missing = [
+        f"{setting} lacks {path}"
+        for setting, path in (
+            ("DATABASE_ROUTERS", "fashionistar_common.db.replicas.ReplicaRouter"),
+            ("MIDDLEWARE", "fashionistar_common.http.replicas.ReplicaMiddleware"),
+        )
+        if path not in getattr(settings, setting)
+    ]
+    if aliases and missing:
+        messages.append(
+            Warning(f"Nobody reads the replicas: {', '.join(missing)}.", id="fashionistar_common.W063"),
+        )
+    return messages
 
 
 @register(Tags.database)

@@ -10,7 +10,7 @@ The tenant is set for one transaction, so a pooled connection, also one of PgBou
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections, models, router, transaction
@@ -129,13 +129,13 @@ class EnableRowSecurity(_PolicyOperation):
         return undone + [f"ALTER TABLE {table} {verb} ROW LEVEL SECURITY" for verb in ("NO FORCE", "DISABLE")]
 
     def _policy(self, model: type[models.Model], editor: BaseDatabaseSchemaEditor) -> CreatePolicy:
-        field = model._meta.get_field(self.field)
+        field = cast("models.Field[Any, Any]", model._meta.get_field(self.field))
         # Without its length: a cast to varchar(64) would cut a longer tenant short, and make it another one.
         kind = str(field.db_type(editor.connection)).partition("(")[0]
         # The setting is NULL before its first use in a session, and empty after: both compare with nothing. The cast
         # is on the setting's side, so that an index on the column serves.
         setting = f"NULLIF(current_setting('{TENANT}', true), '')::{kind}"
-        return CreatePolicy(self.model_name, "tenant", using=f"{editor.quote_name(field.column)} = {setting}")
+        return CreatePolicy(self.model_name, "tenant", using=f"{editor.quote_name(str(field.column))} = {setting}")
 
     def describe(self) -> str:
         return f"Enable row security on {self.model_name}"
