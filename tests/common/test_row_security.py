@@ -186,7 +186,7 @@ def test_the_index_on_the_tenant_serves(notes):
         assert "Index Cond" in str(cursor.fetchall())
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_elsewhere_operations_do_nothing_tenants_are_transactions_and_a_check_warns(monkeypatch):
     if connection.vendor == "postgresql":
         monkeypatch.setattr(connection, "vendor", "other")
@@ -195,6 +195,7 @@ def test_elsewhere_operations_do_nothing_tenants_are_transactions_and_a_check_wa
     with tenant("bola"):
         assert connection.in_atomic_block
         assert seen() == ["ada"]
+    Note.objects.all().delete()
     migrate(OPERATION, "database_backwards")
     assert checks.check_row_security(databases=["default"]) == []
     migration = type("Migration", (), {"app_label": "notes", "operations": [OPERATION]})

@@ -8,6 +8,7 @@
 The tenant is set for one transaction, so a pooled connection, also one of PgBouncer's, carries it to nobody else.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -24,7 +25,7 @@ from ..conf import conf
 TENANT = "fashionistar.tenant"
 
 
-class _PolicyOperation(Operation):
+class _PolicyOperation(Operation, ABC):
     """SQL about one model's table; the state of the models does not change."""
 
     reduces_to_sql = True
@@ -54,11 +55,13 @@ class _PolicyOperation(Operation):
         for statement in statements(model, editor):
             editor.execute(statement, params=None)
 
+    @abstractmethod
     def forwards(self, model: type[models.Model], editor: BaseDatabaseSchemaEditor) -> list[str]:
-        raise NotImplementedError
+        """The statements that do it."""
 
+    @abstractmethod
     def backwards(self, model: type[models.Model], editor: BaseDatabaseSchemaEditor) -> list[str]:
-        raise NotImplementedError
+        """The statements that undo it."""
 
 
 class CreatePolicy(_PolicyOperation):
