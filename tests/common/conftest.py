@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from contextlib import contextmanager
@@ -15,6 +16,15 @@ from django.db import connection
 #: A project of its own: settings for the processes that tests start, and tasks for both sides.
 REDIS_PROJECT = Path(__file__).with_name("redis_project")
 sys.path.insert(0, str(REDIS_PROJECT))
+
+
+@pytest.fixture(scope="module")
+def server_folder():
+    """For a server of a test's own: as root it runs as somebody else, who must get there; and sockets like it short."""
+    with tempfile.TemporaryDirectory(prefix="fashionistar-test-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -45,8 +45,9 @@ def test_reads_run_side_by_side_each_on_a_connection_of_its_own():
     together = threading.Barrier(3, timeout=20)
 
     def read(number):
-        together.wait()
-        return wait_and_say(number, 0)
+        said = wait_and_say(number, 0)
+        together.wait()  # with the connection in hand
+        return said
 
     results = async_to_sync(gather)(*(lambda number=number: read(number) for number in range(3)))
     assert [number for number, _ in results] == [0, 1, 2]

@@ -33,10 +33,7 @@ with isolate_apps("fashionistar_common"):
 
 
 @pytest.fixture(scope="module")
-def bouncer(tmp_path_factory, django_db_setup, django_db_blocker):
-    folder = tmp_path_factory.mktemp("pgbouncer")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)  # as root, the program runs as somebody else
+def bouncer(server_folder, django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         if connection.vendor != "postgresql":
             pytest.skip("needs PostgreSQL")
@@ -45,7 +42,9 @@ def bouncer(tmp_path_factory, django_db_setup, django_db_blocker):
         url = f"postgresql://{server.user}:{server.password}@{server.host}:{server.port}"
         connection.close()
     try:
-        pool = launch.PgBouncer(folder, url, port=processes.free_port(), users=(APP,), pool_size=SERVER_CONNECTIONS)
+        pool = launch.PgBouncer(
+            server_folder, url, port=processes.free_port(), users=(APP,), pool_size=SERVER_CONNECTIONS
+        )
     except LaunchError as error:
         pytest.skip(str(error))
     try:

@@ -4,6 +4,7 @@ import contextvars
 import threading
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from django.http import HttpResponse
 from django.test import AsyncRequestFactory
 from fashionistar_common.checks.data import check_replicas
 from fashionistar_common.concurrency import gather
+from fashionistar_common.db import replicas
 from fashionistar_common.db.replicas import (
     ReplicaRouter,
     replica_reads,
@@ -34,7 +36,7 @@ WAIT = 20
 
 
 @pytest.fixture(scope="module")
-def standby(tmp_path_factory, django_db_setup, django_db_blocker):
+def standby(server_folder, django_db_setup, django_db_blocker):
     """A copy of the server that the tests use, following it; its alias is there before the tests begin."""
     with django_db_blocker.unblock():
         if connection.vendor != "postgresql":
@@ -43,11 +45,8 @@ def standby(tmp_path_factory, django_db_setup, django_db_blocker):
         server = connection.connection.info
         url = f"postgresql://{server.user}:{server.password}@{server.host}:{server.port}/{server.dbname}"
         connection.close()
-    folder = tmp_path_factory.mktemp("replica")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)  # as root, the server runs as somebody else
     try:
-        replica = launch.Replica(folder, url)
+        replica = launch.Replica(server_folder, url)
     except LaunchError as error:
         pytest.skip(str(error))
     try:
@@ -98,18 +97,8 @@ def eventually(condition):
 
 @pytest.fixture
 def ready():
-    """The watcher has found the replica usable; a first look may come before it has caught up."""
-
-    def found():
-        end = time.monotonic() + 0.5
-        while time.monotonic() < end:
-            if watch.usable():
-                return True
-            time.sleep(0.02)
-        watch.stop()
-        return False
-
-    eventually(found)
+    """The watcher has found the replica usable."""
+    eventually(watch.usable)
 
 
 @contextmanager
@@ -202,18 +191,39 @@ def test_a_write_in_a_thread_of_the_request_counts(ready):
 
 
 def test_a_replica_that_stands_still_is_left_alone_until_it_has_caught_up(settings, standby):
-    often = {"REPLICA_MAX_LAG": 0.3, "REPLICA_CHECK_INTERVAL": 0.1}
+    often = {"REPLICA_MAX_LAG": 1.0, "REPLICA_CHECK_INTERVAL": 0.2}
     settings.FASHIONISTAR_COMMON = {**settings.FASHIONISTAR_COMMON, **often}
     eventually(watch.usable)
     with paused(standby):
-        time.sleep(1)
-        eventually(watch.usable)  # nothing was written, so it is not behind
         write()
         eventually(lambda: not watch.usable())
         with replica_reads():
             assert names() == ["x"]
     eventually(watch.usable)
     eventually(lambda: names("replica") == ["x"])
+
+
+@pytest.mark.parametrize(
+    ("primary", "replica", "good"),
+    [
+        ([10] * 9, [10] * 9, [True] * 9),  # idle: nothing new, nothing old
+        ([10, 20, 30, 40, 50], [10] * 5, [True, True, True, False, False]),  # it stands still
+        ([10, 20, 30, 40, 50], [0, 10, 20, 30, 40], [False, True, True, True, True]),  # always a look behind
+        ([10, 20, 30, 40, 50, 50], [10, 10, 10, 10, 10, 50], [True, True, True, False, False, True]),  # it catches up
+        ([10] * 3, [None] * 3, [False] * 3),  # it is a primary
+    ],
+)
+def test_lag_is_the_age_of_the_newest_position_that_was_reached(settings, monkeypatch, primary, replica, good):
+    """Looks are a second apart, and two seconds are allowed."""
+    settings.FASHIONISTAR_COMMON = {**settings.FASHIONISTAR_COMMON, "REPLICA_MAX_LAG": 2.0}
+    looks = iter(enumerate(zip(primary, replica, strict=True)))
+    watcher, found = replicas._Watcher("replica"), []
+    for now, positions in looks:
+        answers = iter(positions)
+        monkeypatch.setattr(replicas, "_query", lambda alias, sql, answers=answers: next(answers))
+        monkeypatch.setattr(replicas, "time", SimpleNamespace(monotonic=lambda now=now: now))
+        found.append(watcher.look())
+    assert found == good
 
 
 def test_a_replica_that_does_not_answer_is_left_alone(ready):
@@ -332,5 +342,6 @@ def test_nonsense_is_no_memory(ready, told):
     ],
 )
 def test_the_settings_are_checked(settings, values, ids):
+    settings.MIDDLEWARE = []
     settings.FASHIONISTAR_COMMON = {**settings.FASHIONISTAR_COMMON, **values}
     assert [message.id for message in check_replicas()] == [f"fashionistar_common.{code}" for code in ids]

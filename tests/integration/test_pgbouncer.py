@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import pytest
@@ -40,12 +41,12 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def pooled(tmp_path: Path) -> Iterator[dict[str, str]]:
+def pooled() -> Iterator[dict[str, str]]:
     """An environment in which this run's test database is reached through PgBouncer."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)  # as root, the program runs as somebody else
+    folder = TemporaryDirectory(prefix="fashionistar-test-")
+    Path(folder.name).chmod(0o755)  # as root, the program runs as somebody else
     try:
-        bouncer = PgBouncer(tmp_path, os.environ["DATABASE_URL"], port=processes.free_port(), pool_size=3)
+        bouncer = PgBouncer(Path(folder.name), os.environ["DATABASE_URL"], port=processes.free_port(), pool_size=3)
     except LaunchError as error:
         pytest.skip(str(error))
     try:
@@ -57,6 +58,7 @@ def pooled(tmp_path: Path) -> Iterator[dict[str, str]]:
         yield {**os.environ, "DATABASE_URL": database, "DATABASE_POOL_SIZE": "10", "PYTHONPATH": str(SANDBOX)}
     finally:
         bouncer.stop()
+        folder.cleanup()
 
 
 def manage(environment: dict[str, str], *arguments: str) -> str:

@@ -27,6 +27,15 @@ def test_the_deployment_check_finds_nothing() -> None:
     assert "no issues" in done.stdout
 
 
+def test_replicas_are_databases_that_reads_may_use() -> None:
+    replicas = {"DATABASE_REPLICA_URLS": "postgresql://user@127.0.0.1:2/shop,postgresql://user@127.0.0.1:3/shop"}
+    done = _manage(COMPLETE | replicas, "check", "--deploy", "--fail-level", "WARNING")
+    assert done.returncode == 0, done.stderr
+    question = "from django.conf import settings; print(*settings.DATABASES, *settings.FASHIONISTAR_COMMON['REPLICAS'])"
+    done = _manage(COMPLETE | replicas, "shell", "--no-imports", "--command", question)
+    assert done.stdout.split() == ["default", "replica1", "replica2", "replica1", "replica2"]
+
+
 @pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL"])
 def test_a_missing_secret_is_told_in_one_sentence(name: str) -> None:
     done = _manage({key: value for key, value in COMPLETE.items() if key != name}, "check")

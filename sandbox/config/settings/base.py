@@ -44,6 +44,7 @@ MIDDLEWARE = [
     "fashionistar_common.http.middleware.OriginMiddleware",
     "fashionistar_common.http.observe.ObserveMiddleware",
     "fashionistar_common.http.middleware.ProblemMiddleware",
+    "fashionistar_common.http.replicas.ReplicaMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "fashionistar_common.http.csp_reports.ReportingEndpointsMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
@@ -78,6 +79,16 @@ DATABASES = {
         pool_size=environ.number("DATABASE_POOL_SIZE", 20),
     )
 }
+# Streaming replicas, which requests that only read may use.
+REPLICAS = {
+    f"replica{number}": {
+        **environ.database(url, pool_size=environ.number("DATABASE_POOL_SIZE", 20)),
+        "TEST": {"MIRROR": "default"},
+    }
+    for number, url in enumerate(environ.listing("DATABASE_REPLICA_URLS"), 1)
+}
+DATABASES |= REPLICAS
+DATABASE_ROUTERS = ["fashionistar_common.db.replicas.ReplicaRouter"]
 
 REDIS_URL = environ.text("REDIS_URL")
 CACHES: dict[str, dict[str, Any]] = {
@@ -177,6 +188,7 @@ FASHIONISTAR_COMMON: dict[str, Any] = {
     "METRICS_NETWORKS": environ.listing("METRICS_NETWORKS"),
     "TRUSTED_PROXIES": environ.listing("TRUSTED_PROXIES"),
     "PUBLIC_URL": environ.text("PUBLIC_URL"),
+    "REPLICAS": [*REPLICAS],
 }
 FASHIONISTAR_ORDERS: dict[str, Any] = {"CATALOG": "config.wiring.catalog"}
 FASHIONISTAR_PAYMENTS: dict[str, Any] = {"ORDERS": "config.wiring.orders"}

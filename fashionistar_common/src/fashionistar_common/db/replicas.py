@@ -21,6 +21,8 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections, models
 
 from ..conf import conf
 
+SOON = 0.25  # seconds until an unusable replica is looked at again
+
 
 class ReplicaReads:
     """What reads may do until the end of a request; one object, shared with the threads that it starts."""
@@ -115,7 +117,8 @@ class _Watcher(threading.Thread):
                 for alias in (DEFAULT_DB_ALIAS, self.alias):
                     connections[alias].close()  # with a pool: gives it back
             self._usable_until = began + 2 * conf.REPLICA_CHECK_INTERVAL if good else 0.0
-            self.ended.wait(conf.REPLICA_CHECK_INTERVAL)
+            # At the first look there is only the primary's present position, which the replica may not have yet.
+            self.ended.wait(conf.REPLICA_CHECK_INTERVAL if good else min(SOON, conf.REPLICA_CHECK_INTERVAL))
 
     def look(self) -> bool:
         """Whether it lags no more than `REPLICA_MAX_LAG` seconds behind the primary."""
