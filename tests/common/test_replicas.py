@@ -218,10 +218,10 @@ def test_lag_is_the_age_of_the_newest_position_that_was_reached(settings, monkey
     settings.FASHIONISTAR_COMMON = {**settings.FASHIONISTAR_COMMON, "REPLICA_MAX_LAG": 2.0}
     looks = iter(enumerate(zip(primary, replica, strict=True)))
     watcher, found = replicas._Watcher("replica"), []
-    for now, positions in looks:
+    for moment, positions in looks:
         answers = iter(positions)
         monkeypatch.setattr(replicas, "_query", lambda alias, sql, answers=answers: next(answers))
-        monkeypatch.setattr(replicas, "time", SimpleNamespace(monotonic=lambda now=now: now))
+        monkeypatch.setattr(replicas, "time", SimpleNamespace(monotonic=lambda moment=moment: moment))
         found.append(watcher.look())
     assert found == good
 

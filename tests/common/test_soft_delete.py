@@ -292,3 +292,22 @@ def test_the_admin_shows_the_living_and_restores_the_deleted(vendor, rf, monkeyp
     Vendor.objects.create(name="Adire House")
     model_admin.restore(request, model_admin.get_queryset(request).filter(pk=vendor.pk))
     assert "cannot come back" in said[-1]
+
+
+def test_deleting_goes_to_the_database_that_is_written_to(vendor, settings):
+    class ReadsElsewhere:
+        def db_for_read(self, model, **hints):
+            return "a replica"
+
+        def db_for_write(self, model, **hints):
+            return "default"
+
+    settings.DATABASE_ROUTERS = [ReadsElsewhere()]
+    Product.objects.all().delete()
+    Product.all_objects.deleted().restore()
+    Product.objects.all().delete()
+    Product.all_objects.all().hard_delete()
+    vendor.delete()
+    vendor.hard_delete()
+    settings.DATABASE_ROUTERS = []
+    assert not Vendor.all_objects.exists()

@@ -46,6 +46,7 @@ class SoftDeleteQuerySet[M: "SoftDelete"](TimeStampedQuerySet[M]):
     def delete(self) -> tuple[int, dict[str, int]]:
         """As `SoftDelete.delete()`, for all rows of the queryset; as many queries as there are kinds of children."""
         self._not_support_combined_queries("delete")  # type: ignore[attr-defined]
+        self._for_write = True  # hence `self.db` is the database that is written to
         with transaction.atomic(using=self.db):
             return _write(_family(self.alive()), timezone.now(), self.db)
 
@@ -54,11 +55,13 @@ class SoftDeleteQuerySet[M: "SoftDelete"](TimeStampedQuerySet[M]):
 
     def hard_delete(self) -> tuple[int, dict[str, int]]:
         """As `SoftDelete.hard_delete()`, for all rows of the queryset."""
+        self._for_write = True
         with transaction.atomic(using=self.db):
             refuse_living(self, self.db)
             return super().delete()
 
     hard_delete.alters_data = True  # type: ignore[attr-defined]
+    hard_delete.queryset_only = True  # type: ignore[attr-defined]
 
     def restore(self) -> int:
         """As `SoftDelete.restore()`, for all rows of the queryset; returns how many rows came back, children too."""
@@ -170,6 +173,7 @@ class HardDeleteQuerySet[M: models.Model](models.QuerySet[M]):
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """As `HardDelete.delete()`, for all rows of the queryset."""
+        self._for_write = True
         with transaction.atomic(using=self.db):
             refuse_hideable(self, self.db)
             return super().delete()
