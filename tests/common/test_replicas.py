@@ -245,8 +245,9 @@ def test_a_replica_that_does_not_answer_is_left_alone(ready):
 def test_the_primary_itself_is_not_taken_for_a_replica(settings):
     """As after a failover: whoever was promoted has a history of its own."""
     port = connections.settings["replica"]["PORT"]
+    connection.ensure_connection()
     try:
-        connections.settings["replica"]["PORT"] = connection.settings_dict["PORT"] or connection.connection.info.port
+        connections.settings["replica"]["PORT"] = connection.connection.info.port
         watch.usable()
         time.sleep(0.5)
         assert not watch.usable()

@@ -6,6 +6,7 @@ thread. Here each piece of work has a thread and a connection of its own, both g
 
 import asyncio
 import contextvars
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import lru_cache, partial
@@ -18,6 +19,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .conf import conf
 from .exceptions import FashionistarError
+
+logger = logging.getLogger(__name__)
 
 CANCEL_SECONDS = 5.0  # for the server to take a cancellation
 
@@ -148,7 +151,10 @@ async def gather(*reads: Callable[[], Any]) -> tuple[Any, ...]:
 
 def _cancel_all(works: Sequence[_Work[Any]]) -> None:
     for work in works:
-        work.cancel()
+        try:
+            work.cancel()
+        except Exception:  # the server is gone, say, and the query with it
+            logger.exception("a query could not be cancelled")
 
 
 async def in_thread[**P, T](function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
