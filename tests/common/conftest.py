@@ -69,7 +69,7 @@ def options():
     pytest.importorskip("redis", reason="needs the extra `redis`")
     if not (url := os.environ.get("REDIS_URL")):
         pytest.skip("needs a server, named by REDIS_URL")
-    return {"URL": url, "PREFIX": f"test-{uuid.uuid4().hex}", "LEASE": 1.0, "MAX_DEATHS": 1, "RETRY_SECONDS": 0.2}
+    return {"URL": url, "PREFIX": f"test-{uuid.uuid4().hex[:16]}", "LEASE": 1.0, "MAX_DEATHS": 1, "RETRY_SECONDS": 0.2}
 
 
 @pytest.fixture

@@ -41,8 +41,9 @@ def test_every_option_is_checked(options, ids):
     assert problems(options) == ids
 
 
-def test_a_queue_s_name_does_not_break_its_hash_tag():
-    assert problems(URL, ["emails", "{emails}"]) == ["E033"]
+@pytest.mark.parametrize("queues", [["emails", "{emails}"], ["e" * 32], ["to send"], [""], []])
+def test_a_queue_s_name_fits_into_keys_and_ids(queues):
+    assert problems(URL, queues) == ["E033"]
 
 
 @pytest.mark.parametrize("options", [{}, {"URL": "redis://a", "CLUSTER": ["b:1"]}, {"SERVICE": "shop"}])

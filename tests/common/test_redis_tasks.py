@@ -270,3 +270,16 @@ def test_a_worker_says_so_when_its_server_may_throw_tasks_away(backend, work, ca
     monkeypatch.setattr("fashionistar_common.tasks.redis.queue.RedisQueue.eviction_policy", lambda queue: "allkeys-lru")
     work()
     assert "may throw tasks away" in caplog.text
+
+
+def test_what_a_dead_worker_left_is_taken_over_by_one_that_has_enough_to_do(backend, options, name, until):
+    left = jobs.write.enqueue(name, "left")
+    queue = backend.queue("default")
+    queue.make_groups()
+    assert isinstance(queue.take("a worker that dies"), Taken)
+    options["MAX_DEATHS"] = 5
+    busy = Worker(backend, ["default"], name="busy")
+    heap = [jobs.write.enqueue(name, "new") for _ in range(20)]
+    until(lambda: queue.facts(lease=1).dead_workers == 1)
+    taken = [busy._take()[1] for _ in range(len(heap) + 1)]
+    assert [task.id for task in taken] == [left.id, *(result.id for result in heap)]

@@ -1,6 +1,7 @@
 """OPTIONS of the backend: names, types, defaults, and what can be wrong with them."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self, get_type_hints
 
@@ -51,8 +52,8 @@ class Options:
         )
 
 
-def check_options(alias: str, options: Mapping[str, Any], queues: Iterable[str]) -> list[CheckMessage]:
-    """E030: an unknown key; E031: a wrong type or range; E032: servers not named clearly; E033: a queue's name."""
+def check_options(alias: str, options: Mapping[str, Any], queues: Collection[str]) -> list[CheckMessage]:
+    """E030: an unknown key; E031: a wrong type or range; E032: servers not named clearly; E033: names."""
     hints = {name.upper(): hint for name, hint in get_type_hints(Options).items()} | dict(SERVERS)
     where, found = f"TASKS[{alias!r}]", list[CheckMessage]()
     for key in options:
@@ -75,9 +76,11 @@ def check_options(alias: str, options: Mapping[str, Any], queues: Iterable[str])
         redis_servers(options)
     except (ImproperlyConfigured, TypeError, ValueError) as error:
         found.append(Error(f"{where}: {error}", id=_id(32)))
-    if wrong := sorted(name for name in {*queues, read.prefix} if set(name) & set("{}:, ")):
-        hint = "A queue's name is part of its keys and of task ids."
-        found.append(Error(f"{where}: {wrong} must be without braces, colons, commas, spaces.", hint=hint, id=_id(33)))
+    if wrong := sorted(name for name in {*queues, read.prefix} if not re.fullmatch(r"[\w-]{1,31}", name, re.ASCII)):
+        hint = "They are part of keys and of task ids: letters, digits, _ and -, at most 31."
+        found.append(Error(f"{where}: PREFIX and QUEUES cannot be named {wrong}.", hint=hint, id=_id(33)))
+    if not queues:
+        found.append(Error(f"{where}: QUEUES must name the queues.", hint="Each has keys of its own.", id=_id(33)))
     return found
 
 

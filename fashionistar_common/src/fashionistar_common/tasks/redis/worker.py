@@ -129,7 +129,10 @@ class Worker:
                 time.sleep(0.01)
 
     def _take(self) -> tuple[float, Taken | None]:
-        """The first task of the first queue that has one; else how long nothing will be due."""
+        """The first task of the first queue that has one; else how long nothing will be due.
+
+        Now and then, and then until there is no more of it, it takes what dead workers have left.
+        """
         pause, claim = IDLE_SECONDS, time.monotonic() >= self._next_claim
         for queue in self.queues:
             try:
@@ -141,6 +144,8 @@ class Worker:
                 self._away.remove(queue.name)
                 logger.info("redis answers again", extra={"queue": queue.name})
             if isinstance(found, Taken):
+                if claim and len(found.workers) == 1:
+                    self._next_claim = time.monotonic() + self.backend.settings.lease / 4
                 return 0, found
             pause = min(pause, IDLE_SECONDS if found is None else found)
         if claim:
@@ -242,7 +247,7 @@ class Worker:
             except redis.RedisError as error:
                 self._unfinished(taken, error)
             self._forget(taken)
-            if not self._held:
+            if outcome.status == "FAILED" or not self._held:  # it may have failed of a broken connection
                 await sync_to_async(close_old_connections)()
         finally:
             self._slots.release()
