@@ -19,6 +19,7 @@ from fashionistar_common.context import Origin, origin, request_id
 from fashionistar_common.csv_lines import csv_lines
 from fashionistar_common.models import AppendOnlyError, AuditEntry, IdempotencyRecord
 from fashionistar_common.money import Money
+from fashionistar_common.production import flow
 from fashionistar_common.types import Actor, Role
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -275,3 +276,12 @@ def test_staff_export_it(admin_site, staff, form, first):
     response = staff.post(admin_site, {"action": f"export_{form}", "_selected_action": chosen})
     assert b"".join(response.streaming_content).decode().startswith(first)
     assert response["Content-Disposition"] == f'attachment; filename="audit.{form}"'
+
+
+def test_the_production_check_tells_of_entries_that_wait(settings):
+    note("a", seal=False)
+    assert flow.audit_sealed().status == "pass"
+    settings.FASHIONISTAR_COMMON = {**settings.FASHIONISTAR_COMMON, "AUDIT_SEAL_GRACE": 0}
+    assert flow.audit_sealed().reason.startswith("1 entries have waited")
+    audit.seal()
+    assert flow.audit_sealed().status == "pass"

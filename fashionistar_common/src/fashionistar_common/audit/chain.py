@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC
 
-from django.db import router, transaction
+from django.db import connections, router, transaction
 from django.db.models import QuerySet
 
 from ..models import AuditChain, AuditEntry
@@ -24,6 +24,13 @@ HASHED = (
     *("actor_id", "actor_role", "action", "object_type", "object_id", "changes"),
     *("ip", "browser", "request_id", "trace_id"),
 )
+
+_UPDATE = """
+    UPDATE fashionistar_common_auditentry AS entry
+    SET sequence = sealed.sequence, previous_hash = sealed.previous_hash, hash = sealed.hash
+    FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[]) AS sealed(id, sequence, previous_hash, hash)
+    WHERE entry.id = sealed.id
+"""
 
 
 def entry_hash(entry: AuditEntry) -> str:
@@ -69,9 +76,21 @@ def seal(*, limit: int = 500) -> int:
                 entry.sequence, entry.previous_hash = chain.head + 1, chain.head_hash
                 entry.hash = entry_hash(entry)
                 chain.head, chain.head_hash = entry.sequence, entry.hash
-            rows().bulk_update(entries, ["sequence", "previous_hash", "hash"], batch_size=100)
+            _write(entries, using)
             chain.save(update_fields=["head", "head_hash"])
         sealed += len(entries)
         logger.info("audit log sealed", extra={"head": f"{chain.head}:{chain.head_hash}", "entries": len(entries)})
         if len(entries) < limit:
             return sealed
+
+
+def _write(entries: list[AuditEntry], using: str) -> None:
+    if not entries:
+        return
+    connection = connections[using]
+    if connection.vendor != "postgresql":
+        rows().bulk_update(entries, ["sequence", "previous_hash", "hash"], batch_size=100)
+        return
+    columns = zip(*((entry.pk, entry.sequence, entry.previous_hash, entry.hash) for entry in entries), strict=True)
+    with connection.cursor() as cursor:  # one plain statement: `bulk_update` takes five times as long
+        cursor.execute(_UPDATE, [list(column) for column in columns])

@@ -61,7 +61,7 @@ def verify(*, checkpoint: str = "", progress: Callable[[int], object] = lambda c
             walk.visit(entry)
         progress(len(batch))
     walk.end()
-    report.findings += [*_ends(chain), *_unsealed(), *_against(checkpoint, chain)]
+    report.findings += [*_ends(chain), *_waiting(), *_against(checkpoint, chain)]
     return report
 
 
@@ -117,9 +117,14 @@ def _ends(chain: AuditChain) -> Iterator[Finding]:
         yield Finding(chain.purged, "The beginning is gone, and no entry tells of a purge that reached so far.")
 
 
-def _unsealed() -> Iterator[Finding]:
+def unsealed() -> int:
+    """How many entries have waited longer than `AUDIT_SEAL_GRACE` to be sealed."""
     before = timezone.now() - timedelta(seconds=conf.AUDIT_SEAL_GRACE)
-    if waiting := rows().filter(sequence__isnull=True, at__lt=before).count():
+    return rows().filter(sequence__isnull=True, at__lt=before).count()
+
+
+def _waiting() -> Iterator[Finding]:
+    if waiting := unsealed():
         yield Finding(None, f"{waiting} entries wait to be sealed; is `relay_events` or `seal_audit` running?")
 
 

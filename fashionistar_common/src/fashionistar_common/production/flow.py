@@ -6,6 +6,7 @@ from django.db.models import Count
 from django.tasks import task_backends
 from django.utils import timezone
 
+from ..audit.verification import unsealed
 from ..conf import conf
 from ..events import event_bus
 from ..models import DeadTask, EventDelivery, EventSubscription, OutboxEvent
@@ -79,3 +80,13 @@ def no_dead_tasks() -> Result:
     dead = DeadTask.objects.filter(replayed_at=None)
     counts = list(dead.values_list("task").annotate(count=Count("pk")).order_by("-count"))
     return failed(", ".join(f"{count} of {task}" for task, count in counts)) if counts else passed()
+
+
+@production_item(
+    "common.audit_sealed",
+    "What is in the audit log is in its chain soon afterwards.",
+    evidence="manage.py verify_audit",
+)
+def audit_sealed() -> Result:
+    waiting = unsealed()
+    return failed(f"{waiting} entries have waited longer than AUDIT_SEAL_GRACE") if waiting else passed()
