@@ -102,5 +102,8 @@ def logging_config(*, level: str = "INFO", json: bool = True) -> dict[str, Any]:
         "formatters": {"line": formatter},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["context"]}},
         "root": {"handlers": ["console"], "level": level},
-        "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
+        "loggers": {
+            "django": {"handlers": [], "level": "INFO", "propagate": True},
+            "httpx": {"level": "WARNING"},  # at INFO it tells each URL with its query; `outgoing` has a line of its own
+        },
     }

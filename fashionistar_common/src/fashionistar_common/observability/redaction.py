@@ -36,6 +36,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         rf"\1{REMOVED}",
     ),
     (re.compile(r"(://[^/\s:@]{0,100}:)[^/\s@]{1,200}@"), rf"\1{REMOVED}@"),
+    (re.compile(r"(\bhttps?://[^\s?#\"'<>]{1,500}\?)[^\s\"'<>]+"), rf"\1{REMOVED}"),
     (re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"), "[e-mail]"),
     (re.compile(r"(?<!\w)\+\d[\d ()-]{6,16}\d(?!\w)"), "[phone]"),
 )
