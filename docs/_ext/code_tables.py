@@ -1,7 +1,7 @@
 """Directives whose tables are read from the code while the pages are built, so that they cannot be out of date.
 
 ``{settings-of} fashionistar_orders``, ``{events}``, ``{tasks}``, ``{errors}``, ``{commands}``, ``{notifications}``,
-``{operations}``, ``{production-items}``
+``{operations}``, ``{production-items}``, ``{checks} fashionistar_orders``
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import check_table
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import DjangoHelpFormatter
 from docutils import nodes
@@ -223,6 +224,12 @@ def production_items() -> str:
     return table(("Id", "What is true", "Evidence"), rows)
 
 
+def checks(package: str) -> str:
+    """Return the ids that the checks of one app can give."""
+    rows = ((f"`{name}`", level, message) for name, level, message in check_table.checks(package))
+    return table(("Id", "Level", "Message"), rows)
+
+
 class CodeTable(SphinxDirective):
     """A directive that shows what a function of this module returns."""
 
@@ -244,6 +251,7 @@ TABLES: dict[str, Any] = {
     "notifications": notifications,
     "operations": operations,
     "production-items": production_items,
+    "checks": checks,
 }
 
 

@@ -76,6 +76,16 @@ def test_a_relay_that_does_not_run_is_a_warning():
     assert response.json()["warnings"] == {"relay": f"events have waited since {an_hour_ago:%Y-%m-%dT%H:%M:%SZ}"}
 
 
+def test_a_task_backend_that_is_away_is_a_warning(settings):
+    pytest.importorskip("redis")
+    backend = {"BACKEND": "fashionistar_common.tasks.redis.RedisBackend", "QUEUES": ["default"]}
+    settings.TASKS = {"default": backend | {"OPTIONS": {"URL": "redis://:hunter2@127.0.0.1:1/0"}}}
+    response = get("/readyz")
+    assert response.status_code == 200
+    assert response.json()["warnings"].keys() == {"tasks"}
+    assert b"hunter2" not in response.content
+
+
 def test_a_database_that_hangs_is_told_while_it_hangs(settings, monkeypatch):
     """It takes the connection and says nothing, as behind a firewall; one thread waits, whoever asks."""
     if connection.vendor == "sqlite" and connection.is_in_memory_db():

@@ -1,6 +1,13 @@
+import pkgutil
+from typing import get_type_hints
+
 import pytest
+from django.core.checks import run_checks
+from django.core.checks.registry import registry
+from fashionistar_common import checks
 from fashionistar_common.checks import check_app_settings, check_common
-from fashionistar_common.conf import AppSettings, conf
+from fashionistar_common.checks.numbers import check_numbers
+from fashionistar_common.conf import AppSettings, CommonSettings, conf
 
 
 class ShopSettings(AppSettings):
@@ -52,3 +59,34 @@ def test_a_path_that_leads_nowhere_is_an_error(settings):
     settings.FASHIONISTAR_COMMON = {"AUTHENTICATOR": "fashionistar_nowhere.authenticate"}
     assert conf.AUTHENTICATOR == "fashionistar_nowhere.authenticate"
     assert [message.id for message in check_common()] == ["fashionistar_common.E003"]
+
+
+NUMBERS = [key for key, hint in get_type_hints(CommonSettings).items() if key.isupper() and hint in {int, float}]
+
+
+@pytest.mark.parametrize("key", NUMBERS)
+def test_every_number_has_a_range(settings, key):
+    settings.FASHIONISTAR_COMMON = {**settings.FASHIONISTAR_COMMON, key: get_type_hints(CommonSettings)[key](-1)}
+    assert [message for message in run_checks() if message.is_serious() and key in message.msg]
+
+
+@pytest.mark.parametrize(
+    ("values", "ids"),
+    [
+        ({"PAGE_SIZE": 100, "PAGE_SIZE_MAX": 100, "READY_TIMEOUT": 10.0}, []),
+        ({"PAGE_SIZE": 101}, ["E081"]),
+        ({"READY_TIMEOUT": 10.1}, ["E080"]),
+        ({"RELAY_INTERVAL": float("nan")}, ["E080"]),
+        ({"PAGE_SIZE": "many"}, []),  # that is E002
+    ],
+)
+def test_numbers_that_make_no_sense(settings, values, ids):
+    settings.FASHIONISTAR_COMMON = values
+    assert [message.id for message in check_numbers()] == [f"fashionistar_common.{name}" for name in ids]
+
+
+def test_every_module_of_checks_is_registered():
+    modules = {module.name for module in pkgutil.iter_modules(checks.__path__)}
+    assert modules <= set(checks.__all__)
+    registered = {check.__module__.rpartition(".")[2] for check in registry.get_checks(include_deployment_checks=True)}
+    assert modules <= registered

@@ -8,7 +8,7 @@ from django.utils.module_loading import import_string
 from pydantic import TypeAdapter, ValidationError
 
 from ..conf import AppSettings, conf
-from . import data, events, guards, middleware, notifications, outgoing, tasks
+from . import data, events, guards, middleware, notifications, numbers, observability, outgoing, tasks
 
 __all__ = [
     "check_app_settings",
@@ -18,6 +18,21 @@ __all__ = [
     "guards",
     "middleware",
     "notifications",
+    "numbers",
+    "observability",
+    "outgoing",
+    "tasks",
+]
+
+__all__ = [
+    "check_app_settings",
+    "check_common",
+    "events",
+    "guards",
+    "middleware",
+    "notifications",
+    "numbers",
+    "observability",
     "outgoing",
     "tasks",
 ]
@@ -49,6 +64,7 @@ def check_app_settings(app_settings: AppSettings, *, prefix: str) -> list[CheckM
 
 @register()
 def check_common(**kwargs: Any) -> list[CheckMessage]:
+    """E003: AUTHENTICATOR cannot be imported."""
     messages = check_app_settings(conf, prefix="fashionistar_common")
     if conf.AUTHENTICATOR:
         try:

@@ -17,6 +17,7 @@ from django.utils.module_loading import import_string
 from ..conf import conf
 from ..models import OutboxEvent
 from ..observability.probe import Probe
+from ..tasks.readings import queues
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,13 @@ def _relay() -> str:
     return f"events have waited since {oldest:%Y-%m-%dT%H:%M:%SZ}" if oldest and oldest < late else "ok"
 
 
+def _tasks() -> str:
+    """Events wait in the database for a backend that is away, so it is no reason to send requests elsewhere."""
+    list(queues())
+    return "ok"
+
+
 #: What a process needs to serve.
 PROBES: dict[str, Check] = {"database": _database, "migrations": _migrations, "cache": _cache}
 #: What people should look after.
-WARNINGS: dict[str, Check] = {"relay": _relay}
+WARNINGS: dict[str, Check] = {"relay": _relay, "tasks": _tasks}
