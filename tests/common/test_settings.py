@@ -76,7 +76,7 @@ def test_every_number_has_a_range(settings, key):
         ({"PAGE_SIZE": 100, "PAGE_SIZE_MAX": 100, "READY_TIMEOUT": 10.0}, []),
         ({"PAGE_SIZE": 101}, ["E081"]),
         ({"READY_TIMEOUT": 10.1}, ["E080"]),
-        ({"RELAY_INTERVAL": float("nan")}, ["E080"]),
+        ({"READY_TIMEOUT": float("nan")}, ["E080"]),
         ({"PAGE_SIZE": "many"}, []),  # that is E002
     ],
 )

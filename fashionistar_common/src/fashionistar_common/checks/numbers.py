@@ -1,4 +1,4 @@
-"""Numbers among the settings that make no sense, alone or together. Those of tasks and outgoing calls are in theirs."""
+"""Numbers among the settings that make no sense, alone or together. Those of events, tasks and outgoing calls are in theirs."""
 
 from typing import Any
 
@@ -13,10 +13,6 @@ RANGES: dict[str, tuple[float, float]] = {
     "PAGE_SIZE_MAX": (1, 1000),
     "IDEMPOTENCY_LEASE": (1, 86_400),
     "IDEMPOTENCY_HOURS": (1, 24 * 365),
-    "RELAY_INTERVAL": (0.01, 60),
-    "RELAY_MAX_ATTEMPTS": (1, 1000),
-    "RELAY_HANDLER_TIME_LIMIT": (0.1, 86_400),
-    "RELAY_GRACE": (0, 3600),
     "AUDIT_SEAL_GRACE": (1, 86_400),
     "SOFT_DELETE_DAYS": (1, ANY),
     "GATHER_THREADS": (1, 256),
