@@ -1,4 +1,4 @@
-"""Numbers among the settings that make no sense, alone or together. Those of events, tasks and outgoing calls are in theirs."""
+"""Numbers among the settings that make no sense, alone or together; those of events, tasks and calls are in theirs."""
 
 from typing import Any
 
