@@ -24,19 +24,6 @@ __all__ = [
     "tasks",
 ]
 
-__all__ = [
-    "check_app_settings",
-    "check_common",
-    "events",
-    "guards",
-    "middleware",
-    "notifications",
-    "numbers",
-    "observability",
-    "outgoing",
-    "tasks",
-]
-
 
 def check_app_settings(app_settings: AppSettings, *, prefix: str) -> list[CheckMessage]:
     """Check one settings dict against its class: E001 for an unknown key, E002 for a value of the wrong type."""
