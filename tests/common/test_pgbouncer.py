@@ -1,5 +1,6 @@
 """Row security behind a real PgBouncer in transaction mode: each transaction gets whatever connection is free."""
 
+import os
 import random
 import threading
 from collections import Counter
@@ -16,7 +17,7 @@ from launch import processes  # noqa: E402 - only where it is
 from launch.errors import LaunchError  # noqa: E402
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
-APP = "pgbouncer_app"
+APP = f"pgbouncer_app_{os.getpid()}"  # roles are the whole server's
 SERVER_CONNECTIONS, THREADS, TENANTS, ROUNDS = 3, 20, 100, 60
 
 with isolate_apps("fashionistar_common"):
