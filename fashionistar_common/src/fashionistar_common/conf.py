@@ -65,6 +65,8 @@ class CommonSettings(AppSettings):
     RATE_LIMIT_STORE: Literal["auto", "redis", "database"] = "auto"
     #: When Redis does not answer: count in the database, or count nothing.
     RATE_LIMIT_FALLBACK: Literal["database", "allow"] = "database"
+    #: Seconds for which one request computes a cached answer while others wait; after them, others compute it, too.
+    CACHE_LOCK_SECONDS: float = 5.0
 
     # Events -------------------------------------------------------------------------------------------------------
 

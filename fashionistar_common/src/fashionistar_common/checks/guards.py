@@ -37,6 +37,16 @@ def check_rate_limits(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
+def check_cached_answers(**kwargs: Any) -> list[CheckMessage]:
+    """E044: a lock that is open before it is shut."""
+    seconds = conf.CACHE_LOCK_SECONDS
+    if isinstance(seconds, (int, float)) and seconds < 0.001:
+        message = "FASHIONISTAR_COMMON['CACHE_LOCK_SECONDS'] is more than 0.001."
+        return [Error(message, id="fashionistar_common.E044")]
+    return []
+
+
+@register()
 def check_redis(**kwargs: Any) -> list[CheckMessage]:
     """E041: REDIS names no servers, two kinds of them, or a package that is not installed."""
     if not isinstance(conf.REDIS, dict) or not conf.REDIS:

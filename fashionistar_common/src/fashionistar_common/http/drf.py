@@ -28,7 +28,7 @@ from ..exceptions import FashionistarError, FieldError, NotAuthenticatedError
 from ..money import JSON_SCHEMA, Money, MoneyError
 from ..ratelimits import limit
 from ..types import Actor, Role
-from . import idempotency
+from . import cache, idempotency
 from .pagination import Keyset, Page
 from .problems import problem, problem_of
 from .ratelimits import By, add_headers, by_actor, by_address, note
@@ -44,6 +44,7 @@ __all__ = [
     "bearer",
     "by_actor",
     "by_address",
+    "cached",
     "idempotent",
     "throttle",
 ]
@@ -128,7 +129,7 @@ class ApiView(APIView):
         return response
 
 
-type Handler = Callable[..., HttpResponse]
+type Handler = Callable[..., Any]
 
 
 @overload
@@ -156,6 +157,28 @@ def _idempotent(handler: Handler, *, atomic: bool) -> Handler:
 
     claimed.idempotent_in_one_transaction = atomic  # type: ignore[attr-defined]
     return claimed
+
+
+def cached(seconds: int, **how: Any) -> Callable[[Handler], Handler]:
+    """Cache the answers of a view's `get`, behind authentication, permissions and limits; see `http.cache.cached`."""
+    policy = cache.policy_of(seconds, **how)
+
+    def decorate(handler: Handler) -> Handler:
+        @functools.wraps(handler)
+        def answered(self: ApiView, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            def make() -> HttpResponseBase:
+                made: HttpResponseBase = cache.rendered(
+                    self.finalize_response(request, handler(self, request, *args, **kwargs))
+                )
+                return made
+
+            plain: HttpRequest = request._request
+            plain.auth = request.auth  # type: ignore[attr-defined]
+            return cache.answer(policy, plain, kwargs, make)
+
+        return answered
+
+    return decorate
 
 
 class _Throttle(BaseThrottle):

@@ -20,8 +20,9 @@ from pydantic import AfterValidator, PlainSerializer, WithJsonSchema
 from ..exceptions import FashionistarError, FieldError, PermissionDeniedError
 from ..ratelimits import alimit
 from ..types import Actor, Role
-from . import idempotency
+from . import cache, idempotency
 from . import pagination as keysets
+from .cached_answers import arun
 from .problems import problem, problem_of
 from .ratelimits import By, add_headers, by_actor, by_address, note
 from .security import Rule, actor_from_token, actor_from_user, actor_of, check_rule, uses_tokens
@@ -37,6 +38,7 @@ __all__ = [
     "actor_of",
     "by_actor",
     "by_address",
+    "cached",
     "idempotent",
     "install_problem_handlers",
     "paged",
@@ -205,6 +207,41 @@ def _settling(run: Endpoint, finish: Endpoint) -> Endpoint:
             raise
 
     return settled
+
+
+def cached(seconds: int, **how: Any) -> Callable[[Endpoint], Endpoint]:
+    """Cache the answers of a GET endpoint, behind its authentication and parsing; see `http.cache.cached`.
+
+    It stands below `@throttled`. With Redis it costs no thread hop.
+    """
+    policy = cache.policy_of(seconds, **how)
+
+    def around(run: Endpoint) -> Endpoint:
+        @functools.wraps(run)
+        async def kept(request: HttpRequest, **kwargs: Any) -> Any:
+            try:
+                response = await run(request, **kwargs)
+            except BaseException:
+                if ticket := request.__dict__.pop("cache_ticket", None):
+                    await arun(policy.give_up(ticket))
+                raise
+            ticket = request.__dict__.pop("cache_ticket", None)
+            return await arun(policy.keep(request, ticket, response)) if ticket else response
+
+        return kept
+
+    def decorate(endpoint: Endpoint) -> Endpoint:
+        @functools.wraps(endpoint)
+        async def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            found = await arun(policy.find(request, kwargs))
+            if not isinstance(found, cache.Ticket):
+                return found
+            request.__dict__["cache_ticket"] = found
+            return await endpoint(request, *args, **kwargs)
+
+        return decorate_view(around)(answered)
+
+    return decorate
 
 
 def throttled(name: str, *, by: By = by_address, rate: str = "") -> Callable[[Endpoint], Endpoint]:
