@@ -9,6 +9,7 @@ Then a heap of events that wait for a relay: how many a second it works off.
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -134,6 +135,8 @@ def measure(options: argparse.Namespace) -> bool:
     call_command("migrate", verbosity=0)
     with connection.cursor() as cursor:
         cursor.execute(TABLES)
+    was = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = was.ru_utime + was.ru_stime
     relay = start_relay(options)
     try:
         publish(event, 0, 20, 20)  # everything is warm, and the subscribers are registered
@@ -155,7 +158,9 @@ def measure(options: argparse.Namespace) -> bool:
     finally:
         relay.terminate()
         status = relay.wait(30)
-    print(f"the relay ended with {status}")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    share = (used.ru_utime + used.ru_stime - before) / (count * options.subscribers)
+    print(f"the relay ended with {status}; it took {share * 1000:.2f} ms of a processor for each delivery")
     heap = 3000
     began = time.monotonic()
     publish(event, 1_000_000, heap, 0)
@@ -186,6 +191,7 @@ def main() -> int:
 
         call_command("relay_events")
         return 0
+    print(f"load of this machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     os.environ.pop("DATABASE_URL", None)  # a server of its own, which is durable
     os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")  # none is needed
     with tempfile.TemporaryDirectory(prefix="fashionistar-benchmark-") as folder, services(Path(folder)) as environment:

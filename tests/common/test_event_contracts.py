@@ -15,7 +15,7 @@ from fashionistar_common.conf import conf
 from fashionistar_common.events import Event, EventBus, OutsideTransactionError, event_bus, relay
 from fashionistar_common.events.event import NotJsonError, catalogue, is_json_type
 from fashionistar_common.models import IdempotencyRecord, OutboxEvent
-from fashionistar_common.testing import deliver_events, published
+from fashionistar_common.testing import assert_golden, deliver_events, published
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +134,15 @@ def test_a_subscription_that_cannot_work_is_named_by_the_check_and_keeps_process
     ]
     with pytest.raises(ImproperlyConfigured, match="shelf_ironed v1, which nobody publishes"):
         bus.verify()
+
+
+def test_a_payload_is_held_against_what_it_once_was(tmp_path):
+    with pytest.raises(AssertionError, match="was not there and is now"):
+        assert_golden(ShelfFilled(shelf="top", jars=[3]), tmp_path)
+    assert json.loads((tmp_path / "tests.shelf_filled.v1.json").read_text()) == {"shelf": "top", "jars": [3]}
+    assert_golden(ShelfFilled(shelf="top", jars=[3]), tmp_path)
+    with pytest.raises(AssertionError, match="no longer what consumers rely on"):
+        assert_golden(ShelfFilled(shelf="top", jars=["3"]), tmp_path)
 
 
 def test_what_is_installed_here_fits():

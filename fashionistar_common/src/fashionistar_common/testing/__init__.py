@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from django.http.response import HttpResponseBase
 from django.tasks import default_task_backend
 
+from ..events import Event
 from ..events.relay import relay
 from ..models import NotificationDelivery, OutboxEvent
 from ..notifications.sending import deliver
@@ -20,6 +22,21 @@ def deliver_events() -> int:
 def published(name: str) -> list[dict[str, Any]]:
     """The payloads of all events of this name, oldest first."""
     return list(OutboxEvent.objects.filter(name=name).order_by("id").values_list("payload", flat=True))
+
+
+def assert_golden(event: Event, folder: Path) -> None:
+    """Assert that the event still leaves as it once did: as `<name>.v<version>.json` in the folder says.
+
+    Where there is no such file yet, it is written, and the assertion fails: look at it, and add it to your tests.
+    """
+    path = folder / f"{event.name}.v{event.version}.json"
+    payload = json.loads(json.dumps(event.payload()))
+    written = not path.exists()
+    if written:
+        path.write_text(json.dumps(payload, indent=2) + "\n", encoding="utf-8")
+    assert not written, f"{path.name} was not there and is now: is this what consumers may rely on for ever?"
+    golden = json.loads(path.read_text(encoding="utf-8"))
+    assert payload == golden, f"{event.name} v{event.version} is no longer what consumers rely on: {payload}"
 
 
 def run_tasks() -> int:
