@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 #: Seconds between two notes that the subscribers of this process are there.
 HEARTBEAT_SECONDS = 60.0
 #: Seconds in which events gather before the next fanning out; what comes to an idle relay leaves at once.
-GATHER_SECONDS = 0.01
+GATHER_SECONDS = 0.02
 
 
 class RunningRelay:
