@@ -66,15 +66,17 @@ class Listener:
     def _run(self) -> None:
         import psycopg
 
-        parameters = connections[conf.RELAY_LISTEN_ALIAS or self.alias].get_connection_params()
         while not self._stopping.is_set():
             try:
+                parameters = connections[conf.RELAY_LISTEN_ALIAS or self.alias].get_connection_params()
                 with psycopg.connect(**parameters | {"autocommit": True}) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
                     if self._is_heard(connection):
                         self._listen(connection)
             except (psycopg.Error, Error) as error:
                 logger.warning("the relay cannot listen and looks for itself: %s", error)
+            except Exception:  # whatever it is, the relay can do without
+                logger.exception("the relay cannot listen and looks for itself")
             self.listens = False
             self._stopping.wait(RECONNECT_SECONDS)
 
