@@ -25,8 +25,8 @@ from .running import StoppedError, aexecute, execute, failed
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 1.0
-#: Queues on different servers cannot be waited for in one call: each in turn, for so long.
-TURN_SECONDS = 0.02
+#: Queues of a Cluster cannot be waited for in one call, and a server rounds a short wait up to a tenth of a second.
+POLL_SECONDS = 0.03
 OUTAGE_SECONDS = 1.0
 
 
@@ -47,7 +47,6 @@ class Worker:
         self.backend, self.name, self.grace = backend, name, grace
         self.queues = [backend.queue(queue) for queue in queues]
         self.stopping = False
-        self._together = [self.queues] if not backend.servers.is_cluster else [[queue] for queue in self.queues]
         self._held: dict[str, Taken] = {}
         self._held_lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(concurrency)
@@ -155,20 +154,19 @@ class Worker:
     def _wait(self, pause: float) -> Taken | None:
         """Sleep until something is enqueued; begin it."""
         close_old_connections()
-        seconds = pause if len(self._together) == 1 else min(pause, TURN_SECONDS)
-        for queues in self._together:
-            try:
-                held = wait_for_any(queues, worker=self.name, seconds=seconds)
-                for queue, stream, entry, task_id in held[1:]:  # taken while there was nobody to run them
-                    queue.release(stream, entry, task_id, worker=self.name, patience=1)
-                for queue, stream, entry, task_id in held[:1]:
-                    if self.stopping:
-                        queue.release(stream, entry, task_id, worker=self.name, patience=1)
-                        return None
-                    if taken := queue.begin(stream, entry, task_id, worker=self.name):
-                        return taken
-            except redis.RedisError as error:
-                self._bear(queues[0], error)
+        if self.backend.servers.is_cluster and len(self.queues) > 1:
+            self._over.wait(min(pause, POLL_SECONDS))
+            return None
+        try:
+            held = wait_for_any(self.queues, worker=self.name, seconds=pause)
+            for queue, stream, entry, task_id in held[1:]:  # taken while there was nobody to run them
+                queue.release(stream, entry, task_id, worker=self.name, patience=1)
+            for queue, stream, entry, task_id in held[:1]:
+                if not self.stopping:
+                    return queue.begin(stream, entry, task_id, worker=self.name)
+                queue.release(stream, entry, task_id, worker=self.name, patience=1)
+        except redis.RedisError as error:
+            self._bear(self.queues[0], error)
         return None
 
     def _bear(self, queue: RedisQueue, error: redis.RedisError) -> None:
