@@ -232,7 +232,8 @@ def test_a_cache_for_all(settings):
 
 
 def test_kept_answers_are_durable():
-    assert look("common.idempotency_durable") == passed()
+    in_memory = connection.vendor == "sqlite" and connection.is_in_memory_db()
+    assert look("common.idempotency_durable") == (failed("the database is in memory") if in_memory else passed())
 
 
 @pytest.mark.postgresql

@@ -154,6 +154,8 @@ def test_a_query_that_fails_is_counted_too():
 
 def test_a_new_connection_within_somebodys_wrapper_leaves_no_trace_of_it():
     """`execute_wrapper()` removes the last wrapper at its end, whichever that is."""
+    if connection.vendor == "sqlite" and connection.is_in_memory_db():
+        pytest.skip("its one connection stays")
     seen = []
 
     def theirs(execute, sql, params, many, context):

@@ -34,6 +34,11 @@ def deliveries() -> Iterator[Reading]:
         yield Reading("deliveries_pending", "Events that wait for a subscriber.", row["count"], labels)
         lag = _age(event.occurred_at if event else None)
         yield Reading("delivery_lag_seconds", "Age of the oldest event that waits for a subscriber.", lag, labels)
+
+
+@reading
+def dead_deliveries() -> Iterator[Reading]:
+    """What was given up."""
     dead = EventDelivery.objects.filter(status=EventDelivery.Status.DEAD)
     for subscriber, count in dead.values_list("subscriber").annotate(count=Count("pk")).order_by():
         yield Reading("deliveries_dead", "Events that a subscriber has given up.", count, {"subscriber": subscriber})

@@ -78,6 +78,7 @@ class EventDelivery(models.Model):
         indexes = [
             models.Index("subscriber", "next_attempt_at", name="delivery_due", condition=Q(status="pending")),
             models.Index("subscriber", "stream", "event", name="delivery_order", condition=Q(status="pending")),
+            models.Index("subscriber", name="delivery_dead", condition=Q(status="dead")),
         ]
 
     def __str__(self) -> str:

@@ -104,6 +104,7 @@ def logging_config(*, level: str = "INFO", json: bool = True) -> dict[str, Any]:
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             "django": {"handlers": [], "level": "INFO", "propagate": True},
+            "django.request": {"level": "ERROR"},  # a refused request has its line of `requests`, with its id
             "httpx": {"level": "WARNING"},  # at INFO it tells each URL with its query; `outgoing` has a line of its own
         },
     }
