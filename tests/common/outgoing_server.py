@@ -69,6 +69,9 @@ class Handler(socketserver.StreamRequestHandler):
     def ok(self, request):
         self.say(200, b'{"ok": true}', Content_Type="application/json")
 
+    def cookie(self, request):
+        self.say(200, Set_Cookie="session=ada; Path=/")
+
     def status(self, request):
         """`/status/503/2`: this status twice, then 200."""
         _, _, status, times = request["path"].partition("?")[0].split("/")

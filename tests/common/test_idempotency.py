@@ -185,6 +185,14 @@ def test_without_a_key_each_request_is_its_own(address):
     assert (OutboxEvent.objects.count(), IdempotencyRecord.objects.count()) == (3, 0)
 
 
+@every_form
+def test_another_query_is_another_request(address):
+    assert post(f"{address}?draft=1", "hat").status_code == 201
+    assert post(f"{address}?draft=1", "hat")["Idempotent-Replayed"] == "true"
+    assert_problem(post(address, "hat"), 422, "idempotency_key_reused")
+    assert OutboxEvent.objects.count() == 1
+
+
 @in_one_transaction
 def test_a_repeat_is_the_first_answer_again(address):
     first, again = post(address, "hat"), post(address, "hat")

@@ -83,6 +83,20 @@ def test_no_text_begins_a_line_of_its_own(lines):
     assert line.text == 'shop: hello \\n{"level": "INFO", "message": "admin logged in"}\\r\\u2028\\x1b[2J é\n'
 
 
+def test_what_was_raised_keeps_no_secret_and_begins_no_line_of_its_own_either():
+    line = Lines(LineFormatter("{name}: {message}", style="{"))
+    error = ConnectionError("postgresql://shop:hunter2@db/shop\nshop: admin logged in\x1b[2J")
+    record = logging.LogRecord("shop", logging.INFO, "", 1, "failed", (), (type(error), error, None))
+    logging.Formatter().format(record)  # another handler's formatter keeps what it has made on the record
+    line.handle(record)
+    first, *below = line.text.splitlines()
+    assert first == "shop: failed"
+    assert "hunter2" not in line.text
+    assert "\x1b" not in line.text
+    assert below[-1] == r"    shop: admin logged in\x1b[2J"
+    assert all(each.startswith("    ") for each in below)
+
+
 def test_an_error_is_an_object_and_keeps_no_secret(lines):
     def fail():
         raise ConnectionError("no answer from postgresql://shop:hunter2@db/shop for ada@mail.example.com")

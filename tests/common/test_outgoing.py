@@ -85,6 +85,12 @@ def test_connections_are_kept_from_whatever_thread_or_loop(client, provider):
     assert (len(provider.requests), provider.connections) == (9, 1)
 
 
+def test_no_answer_sets_a_cookie_for_the_next_call(call, provider):
+    call("GET", "/cookie")
+    call("GET", "/ok")
+    assert "cookie" not in provider.requests[1]["headers"]
+
+
 def test_request_id_and_trace_go_along(call, provider):
     span = NonRecordingSpan(SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=TraceFlags(1)))
     token = request_id.set("the-request")

@@ -186,6 +186,12 @@ def test_the_index_on_the_tenant_serves(notes):
         assert "Index Cond" in str(cursor.fetchall())
 
 
+@pytest.mark.parametrize("key", [None, Note(pk=7, owner="ada", text="bola")])
+def test_a_row_is_no_key_for_its_owner_chooses_its_text(key):
+    with pytest.raises(ValueError, match="key"), tenant(key):
+        pass
+
+
 @pytest.mark.django_db(transaction=True)
 def test_elsewhere_operations_do_nothing_tenants_are_transactions_and_a_check_warns(monkeypatch):
     if connection.vendor == "postgresql":

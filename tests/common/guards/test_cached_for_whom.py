@@ -5,11 +5,15 @@ import threading
 
 import pytest
 from django.http import HttpResponse
+from django.middleware.csp import get_nonce
+from django.middleware.csrf import get_token
 from django.test import Client
 from django.urls import path
 from fashionistar_common import optional_redis
 from fashionistar_common.http.cache import cached
 
+#: What middleware binds to who asks only when the view has answered; and what not everybody can read.
+BOUND = ["token", "nonce", "session", "compressed"]
 computed = []
 before = []
 
@@ -32,6 +36,14 @@ def odd(request, what):
             response["Cache-Control"] = what
         case "varies":
             response["Vary"] = "Cookie"
+        case "token":
+            response.content += get_token(request).encode()
+        case "nonce":
+            response.content += str(get_nonce(request)).encode()
+        case "session":
+            request.session["hats"] = 1
+        case "compressed":
+            response["Content-Encoding"], response["Vary"] = "gzip", "Accept-Encoding"
     return response
 
 
@@ -46,6 +58,12 @@ class Urls:
 @pytest.fixture(autouse=True)
 def _views(settings, common_settings, redis_url, monkeypatch):
     settings.ROOT_URLCONF = Urls
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    settings.MIDDLEWARE = [
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    ]
     common_settings(REDIS={"URL": redis_url})
     prefix = os.urandom(6).hex()
     monkeypatch.setattr(optional_redis, "prefixed", lambda key: f"{prefix}:{key}")  # each test has entries of its own
@@ -83,7 +101,7 @@ def test_what_is_for_everyone_is_declared_so():
     assert len(computed) == 1
 
 
-@pytest.mark.parametrize("what", ["missing", "cookie", "private", "no-store", "varies"])
+@pytest.mark.parametrize("what", ["missing", "cookie", "private", "no-store", "varies", *BOUND])
 def test_what_is_not_for_others_is_not_kept(what):
     for _ in range(3):
         answer = get(f"odd/{what}")

@@ -161,9 +161,9 @@ def tenant(key: object, *, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
         using: the database.
 
     Raises:
-        ValueError: for an empty key.
+        ValueError: for an empty key, or a row instead of its key: a row's text may be whatever its owner calls it.
     """
-    if not str(key):
+    if key is None or isinstance(key, models.Model) or not str(key):
         raise ValueError("A tenant has a key.")
     with _set_locally(TENANT, str(key), using):
         yield

@@ -5,9 +5,9 @@
 
     invalidate_on("catalog.product_published", tag="catalog")      # in handlers.py
 
-What is kept is only ever a 200 without cookies that does not call itself private, under a key of host, path, query,
-language, the headers named in `vary`, and for `audience="actor"` who is asking. While one request computes, others get
-what is stale or wait for it a little. Without Redis every request computes; nothing fails.
+What is kept is only ever a 200 without cookies, CSRF token and nonce that does not call itself private, under a key of
+host, path, query, language, the headers named in `vary`, and for `audience="actor"` who is asking. While one request
+computes, others get what is stale or wait for it a little. Without Redis every request computes; nothing fails.
 """
 
 import functools
@@ -22,6 +22,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.csp import get_nonce
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
 from django.utils.translation import get_language
 
@@ -118,7 +119,7 @@ class Policy:
             patch_cache_control(response, private=True)
             patch_vary_headers(response, self._varies())
             return response
-        if not isinstance(response, HttpResponse) or not self._may_be_kept(response):
+        if not isinstance(response, HttpResponse) or not self._may_be_kept(request, response):
             yield from self.give_up(ticket, crashed=response.status_code >= 500)
             return response
         if "ETag" not in response:
@@ -171,12 +172,14 @@ class Policy:
     def _by_identity(self) -> set[str]:
         return set() if self.audience == "everyone" else {"authorization"}
 
-    def _may_be_kept(self, response: HttpResponse) -> bool:
+    def _may_be_kept(self, request: HttpRequest, response: HttpResponse) -> bool:
         control, vary = response.get("Cache-Control", "").lower(), response.get("Vary", "").lower()
         named = {name.strip() for name in vary.split(",") if name.strip()}
         return (
             response.status_code == 200
             and not response.cookies
+            and not _is_for_one_browser(request)
+            and "Content-Encoding" not in response
             and not any(word in control for word in ("no-store", "private"))
             and named <= KNOWN_VARY | {name.lower() for name in self.vary} | self._by_identity()
         )
@@ -188,6 +191,14 @@ class Policy:
             response[name] = value
         response["Age"] = str(max(0, (self.seconds + self.stale) - left // 1000))
         return _conditional(request, response)
+
+
+def _is_for_one_browser(request: HttpRequest) -> bool:
+    """Whether the answer holds what middleware further out will bind to who asks: a CSRF token, a nonce, a session."""
+    session = getattr(request, "session", None)
+    return bool(
+        request.META.get("CSRF_COOKIE_NEEDS_UPDATE") or get_nonce(request) or (session is not None and session.modified)
+    )
 
 
 def _conditional(request: HttpRequest, response: HttpResponse) -> HttpResponse:

@@ -1,9 +1,9 @@
 """Requests that happen once, however often they are sent (IETF draft-ietf-httpapi-idempotency-key-header).
 
 A POST with an `Idempotency-Key` claims the key for its actor, method and path before it runs. Its answer, if it is a
-success, is kept and replayed to whoever sends the same key and body again; the same key with another body is refused,
-and so is a second request while the first one runs. An answer that is an error is not kept: nothing happened, so the
-key may be used again.
+success, is kept and replayed to whoever sends the same key and body again; the same key with another body or query is
+refused, and so is a second request while the first one runs. An answer that is an error is not kept: nothing happened,
+so the key may be used again.
 
 There are two forms. With a lease, claim, work and answer are three steps, between which the work may call other
 systems; a request that died without an answer loses its claim after `IDEMPOTENCY_LEASE` seconds. In one transaction,
@@ -63,7 +63,7 @@ def claim(request: HttpRequest, *, atomic: bool = False) -> HttpResponse | None:
     if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
         raise IdempotencyKeyInvalidError
     scope = _scope(request)
-    fingerprint = hashlib.sha256(request.body).hexdigest()
+    fingerprint = _fingerprint(request)
     now, mine = timezone.now(), uuid.uuid4()
     if atomic and not _locked(scope, key):
         raise RequestInProgressError(retry_after=1)
@@ -89,6 +89,13 @@ def claim(request: HttpRequest, *, atomic: bool = False) -> HttpResponse | None:
             raise RequestInProgressError(retry_after=1)
     request.idempotency_claim = mine  # type: ignore[attr-defined]
     return None
+
+
+def _fingerprint(request: HttpRequest) -> str:
+    digest = hashlib.sha256(request.body)
+    if query := request.META.get("QUERY_STRING", ""):
+        digest.update(f"\0?{query}".encode(errors="surrogatepass"))
+    return digest.hexdigest()
 
 
 def _scope(request: HttpRequest) -> str:

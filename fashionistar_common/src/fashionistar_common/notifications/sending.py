@@ -115,6 +115,8 @@ def _claim(delivery_id: str) -> NotificationDelivery | None:
 
 
 def _record(delivery: NotificationDelivery, status: Status, *, reason: str, provider_id: str = "") -> None:
+    """Note the outcome, unless the claim ran out and another worker has taken the message over."""
+    mine = NotificationDelivery.objects.filter(pk=delivery.pk, claimed_until=delivery.claimed_until)
     delivery.status, delivery.reason = status, storable(reason)[:500]
     delivery.provider_id = storable(provider_id)[:200]
     delivery.claimed_until = None
@@ -122,9 +124,8 @@ def _record(delivery: NotificationDelivery, status: Status, *, reason: str, prov
         delivery.settled_at = timezone.now()
     if status in {Status.SENT, Status.SUPPRESSED}:
         delivery.address, delivery.context = masked(delivery.address, delivery.channel), {}
-    delivery.save(
-        update_fields=["status", "reason", "provider_id", "claimed_until", "settled_at", "address", "context"]
-    )
+    names = ("status", "reason", "provider_id", "claimed_until", "settled_at", "address", "context")
+    mine.update(**{name: getattr(delivery, name) for name in names})
 
 
 def _refuse_inside_transaction() -> None:

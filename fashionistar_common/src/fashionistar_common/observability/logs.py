@@ -5,6 +5,7 @@ the request, task or event began), `trace_id` and `span_id`; null where there is
 `extra` comes beside them. Secrets and personal data are removed (`redaction`), and no text can begin a line of its own.
 """
 
+import copy
 import importlib.util
 import logging
 import time
@@ -69,11 +70,21 @@ class LineFormatter(logging.Formatter):
     """A line for a person. What would begin another line, or command a terminal, is spelt out."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the standard library's name
-        record.message = "".join(
-            character if character.isprintable() else ascii(character)[1:-1]
-            for character in redact_text(record.message)
-        )
+        record.message = self._spelt_out(redact_text(record.message))
         return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line; below it what was raised, without secrets and set in, so that it cannot be taken for lines."""
+        plain = copy.copy(record)
+        if plain.exc_info:
+            plain.exc_text = None  # another handler's, with what this one removes
+        first, *more = super().format(plain).split("\n")
+        below = redact_text("\n".join(more)).splitlines()
+        return "\n".join([first, *(f"    {self._spelt_out(line)}" for line in below)])
+
+    @staticmethod
+    def _spelt_out(text: str) -> str:
+        return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def logging_config(*, level: str = "INFO", json: bool = True) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 REMOVED = "[redacted]"
 
-#: A name is secret when one of its words is here: `X-Api-Key`, `new_password`, `accessToken`.
+#: A name is secret when one of its words is here: `X-Api-Key`, `new_password2`, `accessToken`.
 SECRET_WORDS = frozenset(
     {
         "address", "apikey", "authorization", "card", "cookie", "cookies", "credential", "credentials", "csrftoken",
@@ -19,6 +19,8 @@ SECRET_WORDS = frozenset(
         "pin", "recipient", "secret", "secrets", "sessionid", "signature", "token", "tokens",
     }
 )  # fmt: skip
+#: Or when a word ends so: `csrfmiddlewaretoken`.
+_SECRET_ENDS = ("password", "passwd", "passphrase", "secret", "token")
 _SECRET_PAIRS = re.compile(r"(?:access|api|private|secret|signing)_key")
 _WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
@@ -27,7 +29,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # A header takes the rest of its line with it.
     (re.compile(r"(?i)\b((?:set-)?cookie|authorization)(['\"]?\s{0,5}[:=]\s{0,5})[^\r\n]+"), rf"\1\2{REMOVED}"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), rf"\1 {REMOVED}"),
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), REMOVED),
+    # From the beginning of a word only, and each word once: many beginnings in one long word would be looked at twice.
+    (re.compile(r"(?<![\w-])([\w-]{0,40}?)\beyJ[\w-]{8,}+\.[\w-]+(?:\.[\w-]*)?"), rf"\1{REMOVED}"),
     (
         re.compile(
             rf"(?i)((?:\b|_|-|(?<=[a-z])){_NAMES}[\w-]{{0,40}}['\"]?\s{{0,5}}[:=]\s{{0,5}})"
@@ -45,8 +48,10 @@ _CARD = re.compile(r"(?<!\w)\d(?:[ -]?\d){12,18}(?!\w)")
 
 def is_secret(name: str) -> bool:
     """Whether what goes by this name is removed."""
-    words = [word.lower() for word in _WORD_STARTS.split(name) if word]
-    return not SECRET_WORDS.isdisjoint(words) or _SECRET_PAIRS.search("_".join(words)) is not None
+    words = [word.lower().rstrip("0123456789") for word in _WORD_STARTS.split(name) if word]
+    if not SECRET_WORDS.isdisjoint(words) or _SECRET_PAIRS.search("_".join(words)):
+        return True
+    return any(word.endswith(_SECRET_ENDS) for word in words)
 
 
 def redact_text(text: str) -> str:

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypedDict, Unpack
 
 from asgiref.sync import sync_to_async
@@ -31,6 +32,11 @@ NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _breakers: dict[str, CircuitBreaker] = {}
 
 
+def _no_cookies() -> CookieJar:
+    """A jar that takes none: what one answer sets would go along with everybody's next calls."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+
+
 class Call(TypedDict, total=False):
     """What a request has besides its method and path; `deadline` is in seconds, for all attempts together."""
 
@@ -47,7 +53,8 @@ class Client:
     """Calls one provider. Make one for each, at module level or once per configuration: it keeps its connections.
 
     - Every attempt has a time limit (`OUTGOING_TIMEOUT` for each step), all of them together a deadline
-      (`OUTGOING_DEADLINE`), an answer a size (`OUTGOING_MAX_BYTES`). Redirects are answers, not followed.
+      (`OUTGOING_DEADLINE`), an answer a size (`OUTGOING_MAX_BYTES`). Redirects are answers, not followed; cookies
+      are not kept.
     - A call is repeated up to `OUTGOING_ATTEMPTS` times when the request has surely not left, or when its method is
       idempotent or it has an `idempotency_key`: after a failed connection, a broken answer, and 408, 425, 429, 500,
       502, 503, 504. `Retry-After` is honoured as long as the deadline allows.
@@ -63,7 +70,7 @@ class Client:
     def __init__(self, name: str, *, base_url: str, **options: Any) -> None:
         self.name = name
         self.breaker = _breakers.setdefault(name, CircuitBreaker(name))
-        self._options = {"base_url": base_url, "follow_redirects": False, **options}
+        self._options = {"base_url": base_url, "follow_redirects": False, "cookies": _no_cookies(), **options}
         self._lock = threading.Lock()
         self._http: tuple[int, httpx.AsyncClient] | None = None
 
