@@ -1,6 +1,7 @@
 """The relay as it runs: a lane for each subscriber, woken by PostgreSQL, ended by a signal."""
 
 import asyncio
+import io
 import os
 import signal
 import threading
@@ -15,6 +16,7 @@ from django.db import OperationalError, connection, connections, transaction
 from fashionistar_common.events import Event, EventBus, delivery, event_bus, relay, wake
 from fashionistar_common.events.lanes import Lanes
 from fashionistar_common.events.running import RunningRelay
+from fashionistar_common.management.commands import relay_events
 from fashionistar_common.models import EventDelivery, EventSubscription, IdempotencyRecord
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
@@ -371,6 +373,24 @@ def test_the_command_goes_on_until_it_is_told_to_stop_even_if_the_database_is_aw
     call_command("relay_events")
     assert effects() == 2
     assert "does not answer" in caplog.text
+
+
+def test_a_signal_may_come_while_the_relay_holds_the_lock_that_stopping_takes(signals):
+    class Busy:
+        lock, told = threading.Lock(), threading.Event()
+
+        def stop(self):
+            with self.lock:
+                self.told.set()
+
+        def run(self):
+            with self.lock:  # as inside of Event.wait()
+                os.kill(os.getpid(), signal.SIGTERM)
+            return [] if self.told.wait(20) else ["not told"]
+
+    errors = io.StringIO()
+    relay_events.Command(stderr=errors).run(Busy())
+    assert errors.getvalue() == ""
 
 
 def boil_elsewhere():

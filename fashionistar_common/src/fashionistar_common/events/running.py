@@ -34,7 +34,7 @@ class RunningRelay:
         self._next_heartbeat = self._next_look = 0.0
 
     def stop(self) -> None:
-        """Make `run()` return soon. May be called by a signal handler."""
+        """Make `run()` return soon. Not for a signal handler of the thread that runs: it may hold the lock."""
         self._stopping.set()
         self._news.set()
 

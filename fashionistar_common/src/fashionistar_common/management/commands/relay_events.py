@@ -42,7 +42,8 @@ class Command(BaseCommand):
     def run(self, running: RunningRelay) -> None:
         """Relay until SIGTERM or SIGINT."""
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: running.stop())
+            # In a thread: the main one may be interrupted inside of the very lock that stop() takes.
+            signal.signal(number, lambda *_: threading.Thread(target=running.stop, daemon=True).start())
         ended = threading.Event()
         threading.Thread(target=self.keep_house, args=[ended], name="tasks", daemon=True).start()
         try:
