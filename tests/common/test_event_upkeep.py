@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from fashionistar_common.events import Event, EventBus, event_bus, pruning, relay
 from fashionistar_common.events import replay as replaying
@@ -164,6 +164,26 @@ def test_events_that_everybody_has_had_are_deleted_after_their_time(hands, monke
     assert run(capsys, "purge_events", "--dead").endswith("2 events deleted")  # c and d
     assert {event.stream[6:] for event in OutboxEvent.objects.all()} == {"b", "e", "new"}
     assert not EventDelivery.objects.exclude(event__in=OutboxEvent.objects.all()).exists()
+
+
+def test_an_event_that_is_given_to_a_late_subscriber_while_it_is_being_deleted_stays(hands):
+    wind("attic")
+    hands.broken = False
+    deliver_events()
+    OutboxEvent.objects.update(occurred_at=timezone.now() - 31 * DAYS)
+    event, given = OutboxEvent.objects.get(), []
+
+    def give_after_the_first_look(execute, sql, *rest):
+        result = execute(sql, *rest)
+        if " LIMIT " in sql and not given:
+            given.append(event)
+            EventDelivery.objects.create(event=event, subscriber="late", stream=event.stream)
+        return result
+
+    with connection.execute_wrapper(give_after_the_first_look):
+        assert pruning.purge(pruning.done_events(), progress=lambda count: None) == 0
+    assert given == [event]
+    assert EventDelivery.objects.filter(subscriber="late", status="pending").count() == 1
 
 
 def test_an_event_that_no_relay_has_seen_is_never_deleted(hands, capsys):

@@ -43,6 +43,8 @@ def purge(events: QuerySet[OutboxEvent], *, progress: Callable[[int], object]) -
             if not batch:
                 return total
             last = batch[-1]
+            # Again, now that they are locked: one may have been given to a late subscriber a moment ago.
+            batch = list(events.filter(pk__in=batch).values_list("pk", flat=True))
             deliveries().filter(event__in=batch).delete()
             OutboxEvent.objects.using(outbox_alias()).filter(pk__in=batch).delete()
         total += len(batch)
