@@ -1,12 +1,14 @@
 """What is enqueued on Redis inside a transaction leaves with it."""
 
 from dataclasses import asdict
+from datetime import timedelta
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import transaction
 from django.tasks import TaskResultStatus
 from django.tasks.exceptions import TaskResultDoesNotExist
+from django.utils import timezone
 from fashionistar_common.models import EventDelivery
 from fashionistar_common.tasks.events import TaskEnqueued
 from fashionistar_common.tasks.outbox import EnqueuedTask, send_task_on_task_enqueued
@@ -96,6 +98,16 @@ def test_a_project_that_has_left_redis_still_gets_its_tasks(settings, backend, n
     settings.TASKS = {"default": {"BACKEND": path, "QUEUES": ["default"]}}
     deliver_events()
     assert jobs.notes(name) == ["linen"]
+
+
+def test_a_delayed_task_of_a_project_that_has_left_redis_still_waits_for_its_time(settings, backend, name):
+    models = pytest.importorskip("django_tasks_db.models")
+    later = timezone.now() + timedelta(days=7)
+    with transaction.atomic():
+        jobs.write.using(run_after=later).enqueue(name, "linen")
+    settings.TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["default"]}}
+    deliver_events()
+    assert models.DBTaskResult.objects.get().run_after == later
 
 
 def test_the_event_and_what_reads_it_have_the_same_fields(options):

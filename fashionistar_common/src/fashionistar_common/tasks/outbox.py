@@ -1,6 +1,7 @@
 """What is enqueued inside a transaction leaves with it: through the outbox, or not at all."""
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from django.tasks import task_backends
@@ -34,5 +35,6 @@ def send_task_on_task_enqueued(event: EnqueuedTask) -> None:
     if send := getattr(backend, "send", None):
         send(asdict(event))
     else:
-        task = import_string(event.task).using(queue_name=event.queue_name, priority=event.priority)
+        later = datetime.fromisoformat(event.run_after) if event.run_after and backend.supports_defer else None
+        task = import_string(event.task).using(queue_name=event.queue_name, priority=event.priority, run_after=later)
         backend.enqueue(task, event.args, event.kwargs)
