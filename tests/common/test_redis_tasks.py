@@ -10,6 +10,7 @@ from django.utils import timezone
 
 pytest.importorskip("redis", reason="needs the extra `redis`")
 
+import redis
 import redis_jobs as jobs
 from fashionistar_common.redis_servers import redis_servers
 from fashionistar_common.tasks.redis import RedisBackend
@@ -108,6 +109,37 @@ def test_a_delayed_task_waits_for_its_time(backend, name, work, until):
     jobs.write.using(run_after=timezone.now() - timedelta(days=1)).enqueue(name, "long due")
     work()
     assert jobs.notes(name) == ["late", "long due"]
+
+
+def test_a_delayed_task_stays_while_what_is_known_of_it_is_elsewhere(backend, name, work, until):
+    result = jobs.write.using(run_after=timezone.now() + timedelta(seconds=0.05)).enqueue(name, "late")
+    queue = backend.queue("default")
+    key, client = queue.task_key(result.id), backend.servers.client(queue.tag)
+    queue.make_groups()
+    client.rename(key, f"{key}:elsewhere")
+    client.set(key, "reading it fails, as while its slot moves to another server of a Cluster")
+
+    def fails():
+        try:
+            return queue.take("here") and False
+        except redis.ResponseError:
+            return True
+
+    until(fails)
+    client.rename(f"{key}:elsewhere", key)
+    work()
+    assert jobs.notes(name) == ["late"]
+
+
+def test_a_grace_that_ends_when_there_is_nothing_to_interrupt_ends_the_wait_for_async_tasks(backend):
+    worker = Worker(backend, ["default"], name="here", grace=0)
+    worker._held["1-0"] = None
+    worker.stop()
+    worker.stop()  # while it waits for Redis, say
+    drained = threading.Thread(target=worker._drain, daemon=True)
+    drained.start()
+    drained.join(5)
+    assert not drained.is_alive()
 
 
 def test_priority_and_the_order_of_queues_decide_what_comes_first(name, work):

@@ -86,9 +86,10 @@ TAKE = Script(
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now, 'LIMIT', 0, 100)) do
-  redis.call('ZREM', KEYS[4], id)
   local prefix = string.gsub(KEYS[4], '[^:]+$', '')
+  -- Read first: while the slot moves to another server this fails, and nothing undoes what a script did before.
   local band = redis.call('HGET', prefix .. 'task:' .. id, 'band')
+  redis.call('ZREM', KEYS[4], id)
   if band then redis.call('XADD', prefix .. band, '*', 'id', id) end
 end
 if ARGV[3] ~= '0' then

@@ -51,7 +51,7 @@ class Worker:
         self._held_lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(concurrency)
         self._loop = LoopThread()
-        self._interruptible = False
+        self._interruptible = self._grace_over = False
         self._next_claim = 0.0
         self._over = threading.Event()
         self._trouble = False
@@ -86,6 +86,7 @@ class Worker:
     def stop(self, signum: int = 0, frame: FrameType | None = None) -> None:
         """Take nothing new. The second call, which the grace's end makes too, interrupts what runs."""
         if self.stopping:
+            self._grace_over = True
             if self._interruptible:
                 self._interruptible = False
                 raise StoppedError
@@ -309,9 +310,9 @@ class Worker:
                     continue  # said above, or by whoever takes
 
     def _drain(self) -> None:
-        """Wait for the async tasks that run."""
+        """Wait for the async tasks that run, unless the grace ended when there was nothing to interrupt."""
         self._interruptible = True
-        while self._held:
+        while self._held and not self._grace_over:
             time.sleep(0.02)
         self._interruptible = False
 
