@@ -20,6 +20,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 from fashionistar_common import context
 from fashionistar_common.events.bus import event_bus
+from fashionistar_common.mail.queued import send_queued_email
 from fashionistar_common.models import DeadTask, EventDelivery, OutboxEvent, RetriedTask, TaskKey
 from fashionistar_common.tasks import UnsettledError, dead, requeue_lost_tasks, task, upkeep
 from fashionistar_common.testing import deliver_events, published, run_tasks
@@ -287,6 +288,10 @@ def test_the_admin_shows_hides_and_runs_again(pages, settings):
     shown = client.get(page).content
     assert b"blue" not in shown
     assert b"b1" not in shown.partition(b"field-arguments")[2].partition(b"</pre>")[0]
+    settings.FASHIONISTAR_COMMON = {**settings.FASHIONISTAR_COMMON, "TASK_HIDDEN_ARGUMENTS": []}
+    letter = {"body": "https://shop.example/new-password/abc"}
+    DeadTask.objects.filter(pk=row.pk).update(task=send_queued_email.module_path, args=[letter], kwargs={})
+    assert b"new-password" not in client.get(page).content
 
 
 @pytest.mark.postgresql

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
@@ -13,7 +14,7 @@ from django.urls import path
 from fashionistar_common.exceptions import NotAuthenticatedError, NotFoundError
 from fashionistar_common.http import drf
 from fashionistar_common.http import ninja as v2
-from fashionistar_common.http.security import has_role
+from fashionistar_common.http.security import actor_from_user, actor_in_session, has_role
 from fashionistar_common.models import IdempotencyRecord
 from fashionistar_common.money import Money
 from fashionistar_common.scope import get_in_scope
@@ -43,6 +44,14 @@ VALUES = {
     "none": None,
     "name": "L\u00e9a \u2028 <b>",
 }
+
+
+def test_who_is_logged_in_has_one_id_in_the_api_and_outside_of_it(rf):
+    user = get_user_model()(pk=7, is_staff=True)
+    user.public_id = "u-7"
+    request = rf.get("/")
+    request._cached_user = user
+    assert actor_from_user(user, ()) == actor_in_session(request) == Actor(id="u-7", role=Role.STAFF)
 
 
 class Values(serializers.Serializer):

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from ..conf import conf
+from ..mail.queued import send_queued_email
 from ..models import DeadTask, PeriodicTask, TaskKey
 from ..tasks import dead, schedule
 from .read_only import ReadOnlyAdmin
@@ -23,6 +24,8 @@ class DeadTaskAdmin(ReadOnlyAdmin):
 
     @admin.display
     def arguments(self, row: DeadTask) -> str:
+        if row.task == send_queued_email.module_path:  # a letter may hold a link to a new password
+            return "(hidden)"
         hidden = dict.fromkeys(conf.TASK_HIDDEN_ARGUMENTS, "(hidden)")
         named = {**row.kwargs, **{name: value for name, value in hidden.items() if name in row.kwargs}}
         positional = "(hidden)" if hidden and row.args else row.args  # whose names only the code knows

@@ -66,8 +66,7 @@ def actor_from_user(user: AbstractBaseUser | AnonymousUser, roles: tuple[Role, .
     """
     if not user.is_authenticated:
         raise NotAuthenticatedError
-    role = Role.STAFF if getattr(user, "is_staff", False) else Role.CLIENT
-    return _admit(Actor(id=str(user.pk), role=role), roles)
+    return _admit(_actor_behind(user), roles)
 
 
 def actor_in_session(request: HttpRequest) -> Actor | None:
@@ -75,6 +74,11 @@ def actor_in_session(request: HttpRequest) -> Actor | None:
     user = getattr(request, "_cached_user", None) or getattr(request, "_acached_user", None)
     if user is None or not user.is_authenticated:
         return None
+    return _actor_behind(user)
+
+
+def _actor_behind(user: AbstractBaseUser | AnonymousUser) -> Actor:
+    """By their public id, if the project's users have one: what they do has one name, whichever way they came in."""
     role = Role.STAFF if getattr(user, "is_staff", False) else Role.CLIENT
     return Actor(id=str(getattr(user, "public_id", user.pk)), role=role)
 
