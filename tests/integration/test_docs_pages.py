@@ -17,6 +17,8 @@ POLICY = {
     "form-action": "'self'",
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
+    "report-to": "csp",
+    "report-uri": "/csp-reports",
 }
 DOCS = ["/api/v1/docs", "/api/v2/docs"]
 

@@ -95,7 +95,7 @@ NOT_HERE = frozenset(
     {"asgiref", "django", "ninja", "opentelemetry", "psycopg", "psycopg_pool", "rest_framework", "wrapt"}
 )
 UNKNOWN = "(unknown)"
-NOT_OURS = tuple(f"fashionistar_common.{name}" for name in ("concurrency", "http", "observability"))
+NOT_OURS = tuple(f"fashionistar_common.{name}" for name in ("concurrency", "http", "observability", "testing.locks"))
 
 
 def place_of_query() -> str:

@@ -123,7 +123,8 @@ def _uninstall() -> None:
 
 def _attach(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     if _note_locks not in connection.execute_wrappers:
-        connection.execute_wrappers.append(_note_locks)
+        # First, for `execute_wrapper()` removes the last one at its end, whichever that is.
+        connection.execute_wrappers.insert(0, _note_locks)
 
 
 def _forgetting_enter(atomic: Atomic) -> None:
