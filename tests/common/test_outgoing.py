@@ -101,7 +101,9 @@ def test_request_id_and_trace_go_along(call, provider):
         request_id.reset(token)
     headers = provider.requests[0]["headers"]
     assert headers["x-request-id"] == "the-request"
-    assert headers["traceparent"] == f"00-{0xABC:032x}-{0xDEF:016x}-01"
+    assert (
+        headers["traceparent"].split("-")[1] == f"{0xABC:032x}"
+    )  # where httpx is instrumented, below a span of its own
 
 
 def test_what_is_logged_holds_no_secret(call, caplog):

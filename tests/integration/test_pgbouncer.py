@@ -43,22 +43,21 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def pooled() -> Iterator[dict[str, str]]:
     """An environment in which this run's test database is reached through PgBouncer."""
-    folder = TemporaryDirectory(prefix="fashionistar-test-")
-    Path(folder.name).chmod(0o755)  # as root, the program runs as somebody else
-    try:
-        bouncer = PgBouncer(Path(folder.name), os.environ["DATABASE_URL"], port=processes.free_port(), pool_size=3)
-    except LaunchError as error:
-        pytest.skip(str(error))
-    try:
-        bouncer.wait()
-        url = urlsplit(os.environ["DATABASE_URL"])
-        user = (url.netloc.rpartition("@")[0] + "@").lstrip("@")
-        address = f"{user}127.0.0.1:{bouncer.port}"
-        database = url._replace(netloc=address, path=f"/{connection.settings_dict['NAME']}").geturl()
-        yield {**os.environ, "DATABASE_URL": database, "DATABASE_POOL_SIZE": "10", "PYTHONPATH": str(SANDBOX)}
-    finally:
-        bouncer.stop()
-        folder.cleanup()
+    with TemporaryDirectory(prefix="fashionistar-test-") as name:
+        Path(name).chmod(0o755)  # as root, the program runs as somebody else
+        try:
+            bouncer = PgBouncer(Path(name), os.environ["DATABASE_URL"], port=processes.free_port(), pool_size=3)
+        except LaunchError as error:
+            pytest.skip(str(error))
+        try:
+            bouncer.wait()
+            url = urlsplit(os.environ["DATABASE_URL"])
+            user = (url.netloc.rpartition("@")[0] + "@").lstrip("@")
+            address = f"{user}127.0.0.1:{bouncer.port}"
+            database = url._replace(netloc=address, path=f"/{connection.settings_dict['NAME']}").geturl()
+            yield {**os.environ, "DATABASE_URL": database, "DATABASE_POOL_SIZE": "10", "PYTHONPATH": str(SANDBOX)}
+        finally:
+            bouncer.stop()
 
 
 def manage(environment: dict[str, str], *arguments: str) -> str:
