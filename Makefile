@@ -41,7 +41,7 @@ matrix:  ## Test the built wheels on every supported Python and Django
 	$(IN) --all-pythons tox run-parallel --parallel 2 --parallel-no-spinner -m matrix
 
 corners:  ## The oldest and the newest of them, as far as this machine has them
-	$(IN) --all-pythons tox run-parallel --parallel 2 --parallel-no-spinner --skip-missing-interpreters true -m corners
+	$(IN) --all-pythons tox run-parallel --parallel 2 --parallel-no-spinner --skip-missing-interpreters true -m corners -- $(CORNERS_ARGS)
 
 dist:  ## Build the five distributions and install each alone in an empty environment
 	$(IN) tox run -e dist
