@@ -12,11 +12,14 @@ pytest.importorskip("redis", reason="needs the extra `redis`")
 
 import redis
 import redis_jobs as jobs
+from fashionistar_common.models import DeadTask
 from fashionistar_common.redis_servers import redis_servers
+from fashionistar_common.tasks.dead import replay
 from fashionistar_common.tasks.redis import RedisBackend
 from fashionistar_common.tasks.redis.backend import TaskNotEnqueuedError
 from fashionistar_common.tasks.redis.queue import Outcome, Taken
 from fashionistar_common.tasks.redis.worker import Worker
+from fashionistar_common.testing import deliver_events
 
 
 def test_a_task_is_ready_then_successful_and_its_result_can_be_looked_up(backend, name, work):
@@ -54,6 +57,7 @@ def test_whatever_a_task_raises_is_its_failure_and_the_worker_goes_on(name, work
     assert after.status == TaskResultStatus.SUCCESSFUL
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("path", ["redis_jobs.gone", "redis_jobs.note", "os.system", "nowhere.at_all"])
 def test_a_message_can_name_tasks_only(backend, options, name, path, work, until):
     result, facts = backend._new(jobs.write, [name, "linen"], {})
@@ -69,6 +73,24 @@ def test_a_message_can_name_tasks_only(backend, options, name, path, work, until
     assert after.status == TaskResultStatus.SUCCESSFUL
     until(lambda: outcome()["status"] == "FAILED")
     assert outcome()["workers"].count("here-") == 2
+    dead = DeadTask.objects.get()
+    assert (dead.task_id, dead.task, dead.args, dead.backend) == (result.id, path, [name, "linen"], "default")
+    with pytest.raises(ImportError):
+        replay(dead, by="operator")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_that_only_the_next_release_knows_runs_when_it_is_replayed_there(
+    backend, options, name, work, until, monkeypatch
+):
+    result = jobs.write.enqueue(name, "linen")
+    with monkeypatch.context() as patch:
+        patch.setattr(RedisBackend, "begun", lambda *_: jobs.gone)
+        until(lambda: (work(), backend.get_result(result.id).status == TaskResultStatus.FAILED)[1])
+    assert replay(DeadTask.objects.get(task_id=result.id), by="operator")
+    deliver_events()
+    work()
+    assert jobs.notes(name) == ["linen"]
 
 
 def test_async_tasks_run_side_by_side_and_no_more_than_were_asked_for(name, work):

@@ -3,6 +3,7 @@
 import traceback
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -24,8 +25,18 @@ from .policy import RetryingTask
 TRACEBACK_LENGTH = 20_000
 
 
+@dataclass(frozen=True)
+class UnknownTask:
+    """What a message says of a task that this code does not have."""
+
+    module_path: str
+    backend: str
+    queue_name: str
+    priority: int
+
+
 def bury(
-    task: RetryingTask,
+    task: RetryingTask | UnknownTask,
     *,
     task_id: str,
     args: Sequence[Any],

@@ -1,11 +1,13 @@
 """A task that comes a second time: is there anything left to do?"""
 
+import json
 import logging
 
 from .. import dead, trail
 from ..lost import as_retrying
 from ..policy import RetryingTask
 from .backend import AnyResult
+from .queue import Taken
 
 logger = logging.getLogger(__name__)
 
@@ -16,6 +18,21 @@ class LostWithWorkersError(Exception):
 
 class FollowedError(Exception):
     """The worker died between the note of the task's failure and that of its end: what follows is on its way."""
+
+
+def bury_unknown(taken: Taken, error: Exception) -> None:
+    """Keep a task that no worker could load, for `replay_tasks` to run when its code is there (again).
+
+    Raises:
+        ValueError, LookupError, TypeError: the message is none of ours.
+        django.db.Error: it cannot be written at the moment.
+    """
+    message = json.loads(taken.message)
+    kwargs = dict(message["kwargs"])
+    headers = kwargs.pop("_headers", None) or {"attempt": 1, "context": {}}
+    task = dead.UnknownTask(*(message[name] for name in ("task", "backend", "queue_name", "priority")))
+    task_id = headers.get("task_id") or taken.id
+    dead.bury(task, task_id=task_id, args=message["args"], kwargs=kwargs, headers=headers, error=error)
 
 
 def why_not_again(result: AnyResult, *, max_deaths: int) -> Exception | None:

@@ -196,7 +196,7 @@ class Worker:
             result = self.backend.begun(taken)
         except Exception as error:
             logger.exception("task cannot be loaded", extra={"task_id": taken.id})
-            if len(taken.workers) > self.backend.settings.max_deaths:
+            if len(taken.workers) > self.backend.settings.max_deaths and self._is_buried(taken, error):
                 self._finish(taken, failed(None, error))
             else:  # a worker of another release may know it
                 self._postpone(taken, counts=True)
@@ -227,6 +227,19 @@ class Worker:
             finally:
                 self._interruptible = False
             self._finish(taken, outcome)
+
+    def _is_buried(self, taken: Taken, error: Exception) -> bool:
+        from .again import bury_unknown  # see _refusal()
+
+        try:
+            bury_unknown(taken, error)
+        except DatabaseError:
+            logger.exception("a task that cannot be loaded has to wait", extra={"task_id": taken.id})
+            close_old_connections()
+            return False
+        except (ValueError, LookupError, TypeError):
+            logger.exception("a message that is no task is thrown away", extra={"task_id": taken.id})
+        return True
 
     def _refusal(self, result: AnyResult) -> Exception | None:
         from .again import why_not_again  # its tables cannot be imported before the apps are ready
