@@ -62,7 +62,7 @@ class Lane:
                     logger.warning("the database does not answer: %s", error, extra={"subscriber": self.subscriber})
                     connections.close_all()
                     time.sleep(OUTAGE_SECONDS)
-                except Exception:
+                except BaseException:  # of a handler; no signal interrupts this thread, and nobody would start another
                     logger.exception("a lane failed, and goes on", extra={"subscriber": self.subscriber})
                     time.sleep(OUTAGE_SECONDS)
         finally:
