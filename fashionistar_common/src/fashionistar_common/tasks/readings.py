@@ -42,10 +42,10 @@ def queues() -> Iterator[Queue]:
 
 
 def _database_queues(alias: str, names: Iterable[str]) -> Iterator[Queue]:
-    from django_tasks_db.models import DBTaskResult
+    from django_tasks_db.models import DBTaskResult, get_date_max
 
     now = timezone.now()
-    due = Q(run_after__lte=now) | Q(run_after__year=9999)  # how that package writes "at once"
+    due = Q(run_after__lte=now) | Q(run_after=get_date_max())  # how that package writes "at once"
     rows = DBTaskResult.objects.filter(status="READY", backend_name=alias).order_by().values_list("queue_name")
     counted = {
         name: (ready, delayed, max(0.0, (now - oldest).total_seconds()) if oldest else 0.0)
