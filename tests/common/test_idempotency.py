@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from django.db import connections, transaction
 from django.test import Client
 from django.urls import path
+from fashionistar_common.concurrency import InThreadInTransactionError, in_thread
 from fashionistar_common.exceptions import ConflictError
 from fashionistar_common.http import drf
 from fashionistar_common.http import ninja as v2
@@ -79,6 +80,12 @@ async def leased(request, body: Name):
 @v2.idempotent(atomic=True)
 async def atomic(request, body: Name):
     return Status(*await sync_to_async(handled)(body.name))
+
+
+@router.post("elsewhere", response=ANY)
+@v2.idempotent(atomic=True)
+async def elsewhere(request, body: Name):
+    return Status(*await in_thread(handled, body.name))
 
 
 api = NinjaAPI(urls_namespace="tests-idempotency", docs_url=None)
@@ -201,3 +208,11 @@ def test_a_repeat_is_the_first_answer_again(address):
     assert "Idempotent-Replayed" not in first
     assert again["Idempotent-Replayed"] == "true"
     assert post(address, "hat", key="k2").json() == {"number": 2}
+
+
+@pytest.mark.postgresql  # a database in memory has one connection, which everything shares
+def test_work_that_would_leave_the_transaction_is_refused():
+    answer = post("v2/elsewhere", "hat")
+    assert_problem(answer, 500, InThreadInTransactionError.code)
+    assert OutboxEvent.objects.count() == IdempotencyRecord.objects.count() == 0
+    assert post("v2/elsewhere", "hat", key="").status_code == 201

@@ -9,6 +9,7 @@ import contextvars
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextvars import ContextVar
 from functools import lru_cache, partial
 from threading import Lock
 from typing import Any, overload
@@ -29,6 +30,16 @@ class GatherInTransactionError(FashionistarError):
     """gather() uses other connections, which cannot see what this transaction has written."""
 
     code = "gather_in_transaction"
+
+
+class InThreadInTransactionError(FashionistarError):
+    """in_thread() uses another connection, where this transaction does not run; sync_to_async() stays on this one."""
+
+    code = "in_thread_in_transaction"
+
+
+#: Set by whoever holds a transaction open, in a thread, while a coroutine runs that hands its work to that thread.
+transaction_held: ContextVar[bool] = ContextVar("transaction_held", default=False)
 
 
 def pool_size() -> int | None:
@@ -166,10 +177,15 @@ async def in_thread[**P, T](function: Callable[P, T], /, *args: P.args, **kwargs
 
     With `IN_THREAD_THREADS` 0 and on an in-memory SQLite database it is `sync_to_async`: in the caller's thread, on
     the caller's connection. Test suites that wrap each test in a transaction need that.
+
+    Raises:
+        InThreadInTransactionError: in an endpoint that is `@idempotent(atomic=True)`.
     """
     threads = conf.IN_THREAD_THREADS
     if not threads or _in_memory():
         return await sync_to_async(function)(*args, **kwargs)
+    if transaction_held.get():
+        raise InThreadInTransactionError
     work = _Work(partial(function, *args, **kwargs))
     result: T = await _start(_executor("in_thread", _bounded(threads)), work)
     return result

@@ -21,6 +21,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
+from ..concurrency import transaction_held
 from ..conf import conf
 from ..exceptions import ConflictError, InvalidError
 from ..models import IdempotencyRecord
@@ -126,12 +127,16 @@ def in_one_transaction[R: HttpResponseBase](request: HttpRequest, run: Callable[
     An answer that is an error undoes everything, also what the handler wrote before it answered so.
     """
     database = router.db_for_write(IdempotencyRecord)
-    with transaction.atomic(using=database):
-        response = run()
-        if response.status_code >= 400:
-            transaction.set_rollback(True, using=database)
-        else:
-            settle(request, response)
+    token = transaction_held.set(True)
+    try:
+        with transaction.atomic(using=database):
+            response = run()
+            if response.status_code >= 400:
+                transaction.set_rollback(True, using=database)
+            else:
+                settle(request, response)
+    finally:
+        transaction_held.reset(token)
     return response
 
 
