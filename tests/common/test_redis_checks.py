@@ -20,7 +20,7 @@ def problems(options, queues=("default",)):
         (URL, []),
         ({"URL": "rediss://user:secret@redis.example:6380/1?ssl_ca_certs=/etc/ca.pem"}, []),
         ({"URL": "unix:///run/redis.sock"}, []),
-        ({"SENTINELS": ["10.0.0.1:26379", "[::1]:26379"], "SERVICE": "shop", "CLIENT": {"password": "x"}}, []),
+        ({"SENTINELS": ["10.0.0.1:26379", "[::1]:26379"], "SERVICE": "shop", "CLIENT": {"password": "x"}}, ["W030"]),
         ({"CLUSTER": ["10.0.0.1:6379"], "WAIT_REPLICAS": 1, "CLIENT": {"ssl": True}}, []),
         ({**URL, "LEESE": 3.0}, ["E030"]),
         ({**URL, "LEASE": "30"}, ["E031"]),

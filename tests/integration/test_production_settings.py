@@ -98,7 +98,10 @@ def test_the_database_url_becomes_django_s_settings() -> None:
                 "WAIT_REPLICAS": 1,
             },
         ),
-        ({"TASKS_REDIS_CLUSTER": "10.0.0.1:6379"}, {"CLUSTER": ["10.0.0.1:6379"], "WAIT_REPLICAS": 0}),
+        (
+            {"TASKS_REDIS_CLUSTER": "10.0.0.1:6379", "TASKS_REDIS_REPLICAS": "1"},
+            {"CLUSTER": ["10.0.0.1:6379"], "WAIT_REPLICAS": 1},
+        ),
     ],
 )
 def test_tasks_go_where_the_environment_says(change: dict[str, str], options: dict[str, object] | None) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self, get_type_hints
 
+from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import TypeAdapter, ValidationError
@@ -53,7 +54,11 @@ class Options:
 
 
 def check_options(alias: str, options: Mapping[str, Any], queues: Collection[str]) -> list[CheckMessage]:
-    """E030: an unknown key; E031: a wrong type or range; E032: servers not named clearly; E033: names."""
+    """What is wrong with OPTIONS and QUEUES.
+
+    E030 an unknown key, E031 a wrong type or range, E032 servers not named clearly, E033 names, W030 a master that dies
+    may take along tasks that counted as enqueued.
+    """
     hints = {name.upper(): hint for name, hint in get_type_hints(Options).items()} | dict(SERVERS)
     where, found = f"TASKS[{alias!r}]", list[CheckMessage]()
     for key in options:
@@ -81,6 +86,10 @@ def check_options(alias: str, options: Mapping[str, Any], queues: Collection[str
         found.append(Error(f"{where}: PREFIX and QUEUES cannot be named {wrong}.", hint=hint, id=_id(33)))
     if not queues:
         found.append(Error(f"{where}: QUEUES must name the queues.", hint="Each has keys of its own.", id=_id(33)))
+    if not found and not read.wait_replicas and (options.get("SENTINELS") or options.get("CLUSTER")):
+        message = f"{where}: a master that dies may take along tasks that no replica has yet."
+        hint = "WAIT_REPLICAS 1 lets a task count as enqueued when a replica has it."
+        found.append(checks.Warning(message, hint=hint, id="fashionistar_common.W030"))
     return found
 
 
