@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LampLit(Event, name="tests.lamp_lit", version=1, aggregate="lamp"):
+class LanternLit(Event, name="tests.lantern_lit", version=1, aggregate="lamp"):
     lamp: str
 
 
@@ -25,7 +25,7 @@ def test_whatever_a_handler_raises_its_lane_goes_on(monkeypatch, until, error):
     monkeypatch.setattr(lanes, "OUTAGE_SECONDS", 0.01)
     bus, raised = EventBus(), []
 
-    @bus.subscribe("tests.lamp_lit", version=1)
+    @bus.subscribe("tests.lantern_lit", version=1)
     def see(event: LampSeen) -> None:
         if not raised:
             raised.append(error)
@@ -34,7 +34,7 @@ def test_whatever_a_handler_raises_its_lane_goes_on(monkeypatch, until, error):
 
     relay.register(bus)
     with transaction.atomic():
-        event_bus.publish(LampLit(lamp="oil"))
+        event_bus.publish(LanternLit(lamp="oil"))
     relay.fan_out()
     started = lanes.Lanes(bus)
     until(lambda: (started.wake(relay.due_subscribers(bus)), IdempotencyRecord.objects.count() == 1)[1])
