@@ -3,9 +3,17 @@
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from weakref import WeakKeyDictionary
 
 import pytest
 from django.db import connections
+from fashionistar_common import optional_redis
+
+
+@pytest.fixture(autouse=True)
+def no_outage_is_known(monkeypatch):
+    """What another test has seen of a server that is away is not what this one sees."""
+    monkeypatch.setattr(optional_redis, "_away_until", WeakKeyDictionary())
 
 
 @pytest.fixture
